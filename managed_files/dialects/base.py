@@ -1,0 +1,40 @@
+"""What every dialect offers: a pure translation between OpenAI's chat format and a provider's. No I/O, no clock."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Facts of one chat call that the translation of its answer needs. `created` in Unix seconds."""
+
+    id: str
+    created: int
+    model: str
+    include_usage: bool = False
+
+
+class ChatStream(Protocol):
+    """Translates one provider's stream. Any split of the same bytes gives the same chunks."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Provider's bytes in, complete OpenAI SSE events out (b"" when none is complete yet)."""
+
+    def finish(self) -> bytes:
+        """Call at the end of the provider's stream: the last events. If the answer was not complete, an error event."""
+
+
+class Dialect(Protocol):
+    """A provider's chat format. `passthrough` dialects are OpenAI's own: answers are relayed without parsing."""
+
+    name: str
+    passthrough: bool
+
+    def request(self, body: dict[str, Any], model: str) -> dict[str, Any]:
+        """OpenAI's body, its parts already resolved, to the provider's. Raises InvalidRequest naming the field."""
+
+    def response(self, answer: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
+        """The provider's whole answer to a `chat.completion`."""
+
+    def stream(self, exchange: Exchange) -> ChatStream:
+        """A new translator for one streamed answer."""

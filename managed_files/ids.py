@@ -1,0 +1,24 @@
+"""Unified ids: opaque, not guessable, safe in a URL. Knows nothing of providers."""
+
+import re
+import secrets
+import string
+
+_ALPHABET = string.ascii_letters + string.digits
+_LENGTH = 32  # of 62 letters: 190 bits
+_FILE_ID = re.compile(rf"file-mf-[A-Za-z0-9]{{{_LENGTH}}}")
+
+
+def new_file_id() -> str:
+    """`file-mf-` and 32 random letters and digits: 40 characters. OpenAI's own ids hold no second dash."""
+    return "file-mf-" + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+def is_file_id(text: str) -> bool:
+    """Whether the whole text has the shape of one of our ids (it need not exist)."""
+    return _FILE_ID.fullmatch(text) is not None
+
+
+def file_ids_in(text: str) -> list[str]:
+    """Every id of ours that stands anywhere in the text."""
+    return _FILE_ID.findall(text) if "file-mf-" in text else []

@@ -1,0 +1,1 @@
+"""One adapter module per provider, and the registry that names them."""

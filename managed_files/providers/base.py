@@ -1,0 +1,82 @@
+"""The contract that every provider's adapter keeps. Knows no provider and no web framework."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from managed_files.errors import ContentUnavailable
+from managed_files.records import Account, Copy, CopyState, Deployment, Upload
+from managed_files.upstream import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One key of `litellm_params` that a provider reads.
+
+    `env`: variables that fill it when the entry does not, first one set wins. `identity`: part of the account's name.
+    """
+
+    name: str
+    env: tuple[str, ...] = ()
+    default: str | None = None
+    identity: bool = False
+    secret: bool = False
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChatEndpoint:
+    """Where a chat request goes. Headers hold credentials and never show in a repr."""
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+
+
+class Provider(ABC):
+    """One account at one provider. Made once per account and process, used by many threads at once.
+
+    Every failure is a ProviderFailed with its cause; no secret is in any message. Nothing is left behind by a failed
+    call unless the error says `ambiguous`.
+    """
+
+    name: ClassVar[str]
+    dialect: ClassVar[str]
+    parameters: ClassVar[tuple[Parameter, ...]]
+    prefixes: ClassVar[tuple[str, ...]]  # what may stand before the slash in `litellm_params.model`
+
+    def __init__(self, account: Account, upstream: Upstream):
+        self.account = account
+        self.upstream = upstream
+
+    def planned_id(self, upload: Upload) -> str | None:
+        """The remote id when the gateway chooses it: written down before the first byte leaves. Pure."""
+        return None
+
+    @abstractmethod
+    def upload(self, upload: Upload) -> Copy:
+        """Send the file from its own cursor. Returns the copy as `ready` or `processing`, with the provider's expiry."""
+
+    @abstractmethod
+    def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
+        """A new part that carries this provider's id in the shape its dialect reads. Pure; keeps unknown keys."""
+
+    @abstractmethod
+    def delete(self, remote_id: str) -> None:
+        """Remove it. Already gone is success."""
+
+    def find(self, file_id: str) -> list[str]:
+        """Remote ids that an interrupted upload of `file_id` left, where the provider chose the id."""
+        return []
+
+    def ready(self, remote_id: str) -> CopyState:
+        """`processing`, `ready` or `failed`, for providers that process after the upload."""
+        return CopyState.READY
+
+    def content(self, remote_id: str, purpose: str) -> Iterator[bytes]:
+        """The stored bytes in pieces. Raises ContentUnavailable where the provider never gives them back."""
+        raise ContentUnavailable(f"{self.name} does not return the content of a stored file.")
+
+    @abstractmethod
+    def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
+        """URL and headers of one chat call; the body comes from the dialect."""

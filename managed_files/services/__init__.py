@@ -1,0 +1,1 @@
+"""Use cases: no Flask, no SQL text, no provider names."""

@@ -1,0 +1,1 @@
+"""HTTP in: auth, forms, errors and one Blueprint each."""
