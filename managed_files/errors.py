@@ -4,7 +4,7 @@
     ├── InvalidRequest 400 ── Unauthorized 401, Forbidden 403, NotFound 404, Conflict 409, TooLarge 413, UnsupportedMediaType 415
     ├── Unavailable 503           the database, or the gateway itself, cannot answer now
     ├── ConfigError               the operator's mistake; ends the start
-    ├── SpoolBroken 400           the incoming bytes ended too early
+    ├── SpoolBroken 400           the incoming bytes ended too early ── LengthChanged: they are not as many as expected
     ├── ContentUnavailable 400    the provider does not give bytes back
     ├── UpstreamError             HTTP door: no usable answer came (translated by providers)
     └── ProviderFailed            a provider refused or broke
@@ -82,6 +82,10 @@ class UnsupportedMediaType(InvalidRequest):
 
 class SpoolBroken(InvalidRequest):
     """The client's body ended before it was complete."""
+
+
+class LengthChanged(SpoolBroken):
+    """The file part did not have the length that was expected; an upload that promised it has to start again."""
 
 
 class ContentUnavailable(InvalidRequest):

@@ -117,3 +117,20 @@ class Upload:
     purpose: str
     source: Source
     expires_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """A text field of an incoming form."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormFile:
+    """The file part begins; its bytes follow as pieces. `expected_size`: bytes, if the file is the form's last part."""
+
+    filename: str
+    content_type: str | None
+    expected_size: int | None
