@@ -17,6 +17,21 @@ class CopyState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Parameter:
+    """One key of `litellm_params` that a provider reads.
+
+    `env`: variables that fill it when the entry does not, first one set wins. `identity`: part of the account's name.
+    """
+
+    name: str
+    env: tuple[str, ...] = ()
+    default: str | None = None
+    identity: bool = False
+    secret: bool = False
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """Where files live: provider + endpoint + credentials (+ bucket). `name` survives restarts and key rotation."""
 

@@ -6,23 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from managed_files.errors import ContentUnavailable
-from managed_files.records import Account, Copy, CopyState, Deployment, Upload
+from managed_files.records import Account, Copy, CopyState, Deployment, Parameter, Upload
 from managed_files.upstream import Upstream
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One key of `litellm_params` that a provider reads.
-
-    `env`: variables that fill it when the entry does not, first one set wins. `identity`: part of the account's name.
-    """
-
-    name: str
-    env: tuple[str, ...] = ()
-    default: str | None = None
-    identity: bool = False
-    secret: bool = False
-    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
