@@ -1,0 +1,208 @@
+"""HTTP/1.1 of a stand-in: requests with streamed bodies in, plain or chunked answers out. Standard library only."""
+
+import contextlib
+import json
+import socket
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from http.client import HTTPException, HTTPMessage, parse_headers
+from io import BufferedReader
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+PIECE = 1 << 18
+_LINE = 65536
+_LINGER_BYTES = 64 << 20
+_LINGER_SECONDS = 2.0
+
+
+class ClientGone(Exception):
+    """The request's body ended before it was complete."""
+
+
+class BadRequest(Exception):
+    """Not HTTP/1.1 as a strict server reads it."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer. Bytes go out with their length; an iterator goes out piece by piece, chunked unless the headers
+    name a Content-Length."""
+
+    status: int = 200
+    body: bytes | Iterator[bytes] = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def json_reply(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """An answer of compact JSON."""
+    body = json.dumps(content, separators=(",", ":")).encode()
+    return Reply(status, body, {"Content-Type": "application/json", **(headers or {})})
+
+
+class Refused(Exception):
+    """Ends the handling of a request with this answer."""
+
+    def __init__(self, reply: Reply):
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+class Body:
+    """The request's body, read once. Each piece passes through the `taps` before the handler sees it."""
+
+    def __init__(self, stream: BufferedReader, headers: HTTPMessage, before_reading: Callable[[], None]):
+        self._stream = stream
+        self._before_reading: Callable[[], None] | None = before_reading
+        self._chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
+        self.length = None if self._chunked else int(headers.get("Content-Length") or 0)
+        self._left = self.length or 0
+        self.ended = not self._chunked and self._left == 0
+        self.taps: list[Callable[[bytes], None]] = []
+
+    def read(self, size: int = PIECE) -> bytes:
+        """At least one byte and at most `size`, b"" at the end. Raises ClientGone on a body that is cut short."""
+        if self.ended:
+            return b""
+        if self._before_reading is not None:
+            self._before_reading()
+            self._before_reading = None
+        if self._chunked and self._left == 0 and not self._next_chunk():
+            return b""
+        data = self._stream.read1(min(size, self._left))
+        if not data:
+            raise ClientGone
+        self._left -= len(data)
+        self._close_piece()
+        for tap in self.taps:
+            tap(data)
+        return data
+
+    def _next_chunk(self) -> bool:
+        line = self._stream.readline(_LINE)
+        if not line.endswith(b"\n"):
+            raise ClientGone
+        self._left = int(line.split(b";")[0], 16)
+        if self._left == 0:
+            while self._stream.readline(_LINE).strip():
+                pass  # trailers
+            self.ended = True
+        return not self.ended
+
+    def _close_piece(self) -> None:
+        if self._left:
+            return
+        if not self._chunked:
+            self.ended = True
+        elif self._stream.readline(3) != b"\r\n":
+            raise ClientGone
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.read, b"")
+
+    def all(self) -> bytes:
+        return b"".join(self)
+
+    def json(self) -> Any:
+        """Raises ValueError."""
+        return json.loads(self.all())
+
+
+@dataclass(frozen=True)
+class Request:
+    """`path` is as it came, percent-encoded; `args` are the decoded segments that the route names."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: HTTPMessage
+    body: Body
+    args: Mapping[str, str] = field(default_factory=dict)
+
+    def with_args(self, args: Mapping[str, str]) -> "Request":
+        return replace(self, args=args)
+
+
+class Connection:
+    """One accepted socket: requests out of it, answers into it."""
+
+    def __init__(self, sock: socket.socket):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sock = sock
+        self._in = sock.makefile("rb")
+
+    def next_request(self) -> Request | None:
+        """The next one, or None at the end of the connection. Raises BadRequest."""
+        line = self._in.readline(_LINE)
+        if not line:
+            return None
+        try:
+            method, target, _version = line.decode("latin-1").split()
+            headers = parse_headers(self._in)
+            url = urlsplit(target)
+            body = Body(self._in, headers, self._continue_if_expected(headers))
+        except (ValueError, HTTPException) as error:
+            raise BadRequest from error
+        return Request(method, url.path, dict(parse_qsl(url.query, keep_blank_values=True)), headers, body)
+
+    def _continue_if_expected(self, headers: HTTPMessage) -> Callable[[], None]:
+        if headers.get("Expect", "").lower() != "100-continue":
+            return lambda: None
+        return lambda: self._sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def send(self, reply: Reply, *, keep_alive: bool, with_body: bool = True) -> None:
+        """Raises OSError when the client has gone."""
+        headers = {**reply.headers, "Connection": "keep-alive" if keep_alive else "close"}
+        if isinstance(reply.body, bytes):
+            headers.setdefault("Content-Length", str(len(reply.body)))
+            self._sock.sendall(_head(reply.status, headers) + (reply.body if with_body else b""))
+            return
+        chunked = "Content-Length" not in headers
+        if chunked:
+            headers["Transfer-Encoding"] = "chunked"
+        self._sock.sendall(_head(reply.status, headers))
+        if with_body:
+            self._send_pieces(reply.body, chunked)
+
+    def _send_pieces(self, pieces: Iterator[bytes], chunked: bool) -> None:
+        for piece in pieces:
+            self._sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+        if chunked:
+            self._sock.sendall(b"0\r\n\r\n")
+
+    def linger(self, body: Body) -> None:
+        """Lets a client that still sends read the answer: closing at once would destroy it on its way."""
+        with contextlib.suppress(OSError, ClientGone, ValueError):
+            self._sock.shutdown(socket.SHUT_WR)
+            self._sock.settimeout(_LINGER_SECONDS)
+            left = _LINGER_BYTES
+            while left > 0 and (piece := self._in.read1(PIECE)):
+                left -= len(piece)
+        body.ended = True
+
+    def reset(self) -> None:
+        """The hard end: the peer sees "connection reset"."""
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+    def wake(self) -> None:
+        """Ends a read that another thread waits in."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._in.close()
+        self._sock.close()
+
+
+def _head(status: int, headers: Mapping[str, str]) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = "Unknown"
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {status} {phrase}\r\n{lines}\r\n".encode("latin-1")
