@@ -1,0 +1,100 @@
+"""One provider's HTTP calls, with every refusal and silence raised as ProviderFailed. Knows no provider's API."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from requests import Response
+
+from managed_files.errors import ProviderFailed, UpstreamError
+from managed_files.providers.failures import no_answer, refusal
+from managed_files.upstream import Body, Upstream, pieces
+
+# Whatever else a request carries in its headers may be a credential, also under a name that only the operator knows.
+_HARMLESS = ("accept", "content-", "x-upload-content-", "x-goog-user-project", "openai-organization")
+_LONGEST_ERROR = 64 * 1024
+
+
+class Wire:
+    """Sends requests in the name of one provider. `timeout`: seconds without a sign of life."""
+
+    def __init__(self, provider: str, upstream: Upstream, timeout: float):
+        self._provider = provider
+        self._upstream = upstream
+        self._timeout = timeout
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | Body | None = None,
+        stream: bool = False,
+        accept: Collection[int] = (),
+    ) -> Response:
+        """The answer, if it is a success or its status is in `accept`. Raises ProviderFailed for every other.
+
+        What `body` raises while it is read passes through unchanged.
+        """
+        try:
+            answer = self._upstream.send(method, url, headers=headers, body=body, timeout=self._timeout, stream=stream)
+            if answer.status_code // 100 == 2 or answer.status_code in accept:
+                return answer
+            text = _beginning(answer) if stream else answer.content
+        except UpstreamError as error:
+            raise no_answer(self._provider, error) from error
+        raise refusal(self._provider, answer.status_code, answer.headers, text, _credentials(headers))
+
+    def call(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | Body | None = None) -> Any:
+        """The JSON object that a success answers with."""
+        answer = self.send(method, url, headers=headers, body=body)
+        try:
+            value = answer.json()
+        except ValueError as error:
+            raise self.nonsense("something that is not JSON") from error
+        if not isinstance(value, dict):
+            raise self.nonsense("JSON that is not an object")
+        return value
+
+    def download(self, url: str, *, headers: Mapping[str, str]) -> "Download":
+        """The body in pieces, asked for at once."""
+        return Download(self._provider, self.send("GET", url, headers=headers, stream=True))
+
+    def nonsense(self, what: str, *, retryable: bool = False) -> ProviderFailed:
+        """The error for an answer that breaks the provider's own API."""
+        message = f"{self._provider} answered with {what}."
+        return ProviderFailed(self._provider, message, retryable=retryable, ambiguous=True)
+
+
+class Download(Iterator[bytes]):
+    """A success's body as it arrives. `close` gives up what was not read, also before the first piece."""
+
+    def __init__(self, provider: str, answer: Response):
+        self._provider = provider
+        self._pieces = pieces(answer)
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._pieces)
+        except UpstreamError as error:
+            raise no_answer(self._provider, error) from error
+
+    def close(self) -> None:
+        self._pieces.close()
+
+
+def _beginning(answer: Response) -> bytes:
+    """Enough of a streamed error to read its message; the connection is given up if more follows."""
+    text = b""
+    incoming = pieces(answer)
+    for piece in incoming:
+        text += piece
+        if len(text) > _LONGEST_ERROR:
+            incoming.close()
+            break
+    return text
+
+
+def _credentials(headers: Mapping[str, str]) -> list[str]:
+    values = [value for name, value in headers.items() if not name.lower().startswith(_HARMLESS)]
+    return [word for value in values for word in (value, value.rpartition(" ")[2])]
