@@ -40,7 +40,7 @@ class Provider(ABC):
 
     @abstractmethod
     def upload(self, upload: Upload) -> Copy:
-        """Send the file from its own cursor. Returns the copy as `ready` or `processing`, with the provider's expiry."""
+        """Send the file from its own cursor. Returns the copy, `ready` or `processing`, with the provider's expiry."""
 
     @abstractmethod
     def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
@@ -50,8 +50,11 @@ class Provider(ABC):
     def delete(self, remote_id: str) -> None:
         """Remove it. Already gone is success."""
 
-    def find(self, file_id: str) -> list[str]:
-        """Remote ids that an interrupted upload of `file_id` left, where the provider chose the id."""
+    def find(self, file_id: str, since: int | None = None) -> list[str]:
+        """Remote ids that an interrupted upload of `file_id` left, where the provider chose the id.
+
+        `since`: Unix seconds before which none can have been stored; it saves reading the account's whole list.
+        """
         return []
 
     def ready(self, remote_id: str) -> CopyState:

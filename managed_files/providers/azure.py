@@ -1,0 +1,69 @@
+"""Azure OpenAI, in its v1 and its dated flavour. Knows which of the two an entry means, and what they refuse."""
+
+from dataclasses import replace
+from urllib.parse import quote
+
+from managed_files.errors import ProviderFailed
+from managed_files.providers.base import ChatEndpoint
+from managed_files.providers.openai_files import OpenAIFiles, with_query
+from managed_files.records import Account, Copy, Deployment, Parameter, Upload
+from managed_files.upstream import Upstream
+
+_V1 = ("v1", "preview", "latest")
+
+
+class Azure(OpenAIFiles):
+    """`{resource}/openai/v1/…` with the deployment in the body, or `{resource}/openai/…?api-version=<date>` with the
+    deployment in the chat path. Files live beside the deployments in both. Source: Azure's v1 API description.
+    """
+
+    name = "azure"
+    prefixes = ("azure",)
+    parameters = (
+        Parameter("api_base", env=("AZURE_API_BASE",), identity=True, required=True),
+        Parameter("api_key", env=("AZURE_API_KEY",), secret=True, identity=True),
+        Parameter("api_version", env=("AZURE_API_VERSION",), default="v1"),
+        Parameter("azure_ad_token", env=("AZURE_AD_TOKEN",), secret=True, identity=True),
+    )
+
+    def __init__(self, account: Account, upstream: Upstream):
+        super().__init__(account, upstream)
+        self._version = str(account.params.get("api_version") or "v1")
+        base = account.params["api_base"].rstrip("/")
+        self._v1 = self._version in _V1 or base.endswith("/openai/v1")
+        self._base = f"{base.removesuffix('/v1').removesuffix('/openai')}/openai{'/v1' if self._v1 else ''}"
+        self._refuses_user_data = False
+
+    def url(self, path: str, **query: str) -> str:
+        if not self._v1 or self._version == "preview":
+            query["api-version"] = self._version
+        return with_query(f"{self._base}/{path}", query)
+
+    def headers(self) -> dict[str, str]:
+        if token := self.account.params.get("azure_ad_token"):
+            return {"Authorization": f"Bearer {token}"}
+        return {"api-key": self.account.params.get("api_key") or ""}
+
+    def fields(self, upload: Upload) -> dict[str, str]:
+        """The dated API knows no `expires_after`; the gateway ends the file's life itself."""
+        return super().fields(upload if self._v1 else replace(upload, expires_after=None))
+
+    def upload(self, upload: Upload) -> Copy:
+        """Azure has long refused the purpose `user_data` with a 400; `assistants` does the same there."""
+        as_assistants = replace(upload, purpose="assistants")
+        if upload.purpose != "user_data":
+            return super().upload(upload)
+        if self._refuses_user_data:
+            return super().upload(as_assistants)
+        try:
+            return super().upload(upload)
+        except ProviderFailed as refused:
+            if refused.upstream_status != 400:
+                raise
+        copy = super().upload(as_assistants)
+        self._refuses_user_data = True  # remembered only when the purpose was what it refused
+        return copy
+
+    def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
+        path = "chat/completions" if self._v1 else f"deployments/{quote(deployment.model, safe='')}/chat/completions"
+        return ChatEndpoint(self.url(path), {**self.headers(), "Content-Type": "application/json"})
