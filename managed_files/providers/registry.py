@@ -1,0 +1,29 @@
+"""Which providers there are. The one place that names them all."""
+
+from collections.abc import Mapping
+
+from managed_files.providers.azure import Azure
+from managed_files.providers.base import Provider
+from managed_files.providers.openai import OpenAI
+from managed_files.providers.vertex_ai import VertexAI
+from managed_files.records import Account
+from managed_files.upstream import Upstream
+
+_ADAPTERS: tuple[type[Provider], ...] = (
+    OpenAI,
+    Azure,
+    VertexAI,
+)
+
+PROVIDERS: Mapping[str, type[Provider]] = {adapter.name: adapter for adapter in _ADAPTERS}
+_BY_PREFIX = {prefix: adapter for adapter in _ADAPTERS for prefix in adapter.prefixes}
+
+
+def provider_for(prefix: str) -> type[Provider] | None:
+    """The adapter for what stands before the slash in `litellm_params.model`; None if no provider is called that."""
+    return _BY_PREFIX.get(prefix)
+
+
+def build(account: Account, upstream: Upstream) -> Provider:
+    """The account's adapter: one per account and process, shared by all threads."""
+    return PROVIDERS[account.provider](account, upstream)

@@ -1,0 +1,112 @@
+"""Gemini on Vertex AI, its files in Cloud Storage. Knows hosts, paths and which MIME types Gemini takes as text."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from managed_files.errors import ProviderFailed
+from managed_files.providers.base import ChatEndpoint, Provider
+from managed_files.providers.gcs import Bucket
+from managed_files.providers.google_credentials import GoogleCredentials
+from managed_files.providers.parts import as_file_part
+from managed_files.providers.wire import Wire
+from managed_files.records import Account, Copy, CopyState, Deployment, Parameter, Upload
+from managed_files.upstream import Upstream
+
+_STORAGE = "https://storage.googleapis.com"
+_DEFAULT_LOCATION = "us-central1"
+_TEXTUAL = frozenset(
+    {"json", "jsonl", "x-jsonl", "x-ndjson", "xml", "yaml", "x-yaml", "toml", "csv", "javascript", "x-javascript"}
+    | {"typescript", "x-typescript", "sql", "x-sh", "x-httpd-php", "x-python", "x-tex", "graphql"}
+)
+
+
+class VertexAI(Provider):
+    """An upload is an object in the account's bucket, a use of it a `gs://` address with a MIME type.
+
+    A bucket serves every region, so the location tells no accounts apart. Sources: Vertex AI's `generateContent`
+    and Cloud Storage's JSON API, both from their discovery documents.
+    """
+
+    name = "vertex_ai"
+    dialect = "gemini"
+    prefixes = ("vertex_ai",)
+    parameters = (
+        Parameter("vertex_project", env=("VERTEXAI_PROJECT", "GOOGLE_CLOUD_PROJECT"), identity=True),
+        Parameter("vertex_location", env=("VERTEXAI_LOCATION", "GOOGLE_CLOUD_LOCATION"), default=_DEFAULT_LOCATION),
+        Parameter("vertex_credentials", identity=True, secret=True),
+        Parameter("gcs_bucket_name", env=("GCS_BUCKET_NAME",), identity=True, required=True),
+        Parameter("storage_endpoint", env=("STORAGE_EMULATOR_HOST",), default=_STORAGE, identity=True),
+        Parameter("api_base"),
+    )
+
+    def __init__(self, account: Account, upstream: Upstream):
+        super().__init__(account, upstream)
+        params = account.params
+        self._credentials = GoogleCredentials(params.get("vertex_credentials"), self.name, upstream)
+        wire = Wire(self.name, upstream, float(params.get("timeout") or 600))
+        endpoint = params.get("storage_endpoint") or _STORAGE
+        self._bucket = Bucket(endpoint, params["gcs_bucket_name"], wire, self._credentials.headers)
+
+    def planned_id(self, upload: Upload) -> str:
+        return self._bucket.uri(upload.file_id, upload.filename)
+
+    def upload(self, upload: Upload) -> Copy:
+        """The object can be used as soon as it is complete. Its life ends with the gateway's file, not by itself."""
+        uri = self.planned_id(upload)
+        self._bucket.store(uri, upload)
+        return Copy(upload.file_id, self.account.name, self.name, CopyState.READY, uri, upload.mime_type)
+
+    def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
+        """`file.format` is the MIME type that every use must tell: the client's own word, or what is stored."""
+        if copy.remote_id is None:
+            raise ValueError("a copy without a remote id cannot be used")
+        resolved = as_file_part(part, copy.remote_id)
+        resolved["file"].setdefault("format", _mime_type_for_gemini(copy.mime_type))
+        return resolved
+
+    def delete(self, remote_id: str) -> None:
+        self._bucket.delete(remote_id)
+
+    def content(self, remote_id: str, purpose: str) -> Iterator[bytes]:
+        return self._bucket.content(remote_id)
+
+    def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
+        params = deployment.params
+        location = params.get("vertex_location") or _DEFAULT_LOCATION
+        base = (params.get("api_base") or _host(location)).rstrip("/")
+        # without alt=sse the stream is one JSON array
+        method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        path = f"projects/{self._project(deployment)}/locations/{location}/{_model(deployment.model)}"
+        headers = {**self._credentials.headers(), "Content-Type": "application/json"}
+        return ChatEndpoint(f"{base}/v1/{path}:{method}", headers)
+
+    def _project(self, deployment: Deployment) -> str:
+        project = deployment.params.get("vertex_project") or self._credentials.project()
+        if not project:
+            raise ProviderFailed(
+                self.name, "vertex_ai: no project. Set vertex_project in the entry, or GOOGLE_CLOUD_PROJECT."
+            )
+        return str(project)
+
+
+def _host(location: str) -> str:
+    """Regional, global, or one of the two multi-regions."""
+    if location == "global":
+        return "https://aiplatform.googleapis.com"
+    if location in ("us", "eu"):
+        return f"https://aiplatform.{location}.rep.googleapis.com"
+    return f"https://{location}-aiplatform.googleapis.com"
+
+
+def _model(model: str) -> str:
+    """A tuned model is called by the number of its endpoint."""
+    return f"endpoints/{model}" if model.isdigit() else f"publishers/google/models/{quote(model, safe='')}"
+
+
+def _mime_type_for_gemini(mime_type: str) -> str:
+    """Gemini documents PDF, images, audio, video and `text/plain`; every other text goes as that last one."""
+    mime_type = mime_type.partition(";")[0].strip().lower()
+    kind, _, name = mime_type.partition("/")
+    textual = kind == "text" or (kind == "application" and (name in _TEXTUAL or name.endswith(("+json", "+xml"))))
+    return "text/plain" if textual else mime_type
