@@ -6,12 +6,16 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """Facts of one chat call that the translation of its answer needs. `created` in Unix seconds."""
+    """Facts of one chat call that the translation of its answer needs. `created` in Unix seconds.
+
+    `functions`: the request used the deprecated `functions`, so the answer says `function_call`, not `tool_calls`.
+    """
 
     id: str
     created: int
     model: str
     include_usage: bool = False
+    functions: bool = False
 
 
 class ChatStream(Protocol):
@@ -20,21 +24,27 @@ class ChatStream(Protocol):
     def feed(self, data: bytes) -> bytes:
         """Provider's bytes in, complete OpenAI SSE events out (b"" when none is complete yet)."""
 
-    def finish(self) -> bytes:
-        """Call at the end of the provider's stream: the last events. If the answer was not complete, an error event."""
+    def finish(self, broken: str | None = None) -> bytes:
+        """Call once at the end of the provider's stream: the last events; an error event if the answer is incomplete.
+
+        `broken`: why the stream ended before its time, in words for the client (no secrets); None for a clean end.
+        """
 
 
 class Dialect(Protocol):
     """A provider's chat format. `passthrough` dialects are OpenAI's own: answers are relayed without parsing."""
 
-    name: str
-    passthrough: bool
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def passthrough(self) -> bool: ...
 
     def request(self, body: dict[str, Any], model: str) -> dict[str, Any]:
         """OpenAI's body, its parts already resolved, to the provider's. Raises InvalidRequest naming the field."""
 
     def response(self, answer: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
-        """The provider's whole answer to a `chat.completion`."""
+        """The provider's whole answer to a `chat.completion`. Raises ProviderFailed if it is none."""
 
     def stream(self, exchange: Exchange) -> ChatStream:
         """A new translator for one streamed answer."""

@@ -1,0 +1,71 @@
+"""OpenAI's own dialect: requests and answers pass as they are. Knows where an SSE event ends and nothing inside it."""
+
+import re
+from typing import Any
+
+from managed_files.dialects.base import Exchange
+from managed_files.dialects.sse import error_event
+
+_BORDER = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n")
+_DONE = re.compile(rb"(?:\A|[\r\n])data: ?\[DONE\]\s")
+_HELD_LIMIT = 1024 * 1024
+
+
+class OpenAIDialect:
+    """For OpenAI, Azure and every OpenAI-compatible server."""
+
+    name = "openai"
+    passthrough = True
+
+    def request(self, body: dict[str, Any], model: str) -> dict[str, Any]:
+        """The same body for the provider's model. Unknown fields pass."""
+        return {**body, "model": model}
+
+    def response(self, answer: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
+        return answer
+
+    def stream(self, exchange: Exchange) -> "OpenAIRelay":
+        return OpenAIRelay()
+
+
+class OpenAIRelay:
+    """Forwards bytes unchanged, up to the last complete event, so that an error event never lands inside another one.
+
+    At most 1 MiB of an incomplete event is held back; a longer one is passed on as it comes.
+    """
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._inside = False  # the last byte sent on was in the middle of an event
+        self._done = False
+
+    def feed(self, data: bytes) -> bytes:
+        searched = max(len(self._held) - 3, 0)  # a border is at most four bytes long
+        pending = self._held + data
+        end = _last_border(pending, searched)
+        if end == 0 and len(pending) > _HELD_LIMIT:
+            end, self._inside = len(pending), True
+        elif end:
+            self._inside = False
+        complete, self._held = pending[:end], pending[end:]
+        self._done = self._done or (b"[DONE]" in complete and _DONE.search(complete) is not None)
+        return complete
+
+    def finish(self, broken: str | None = None) -> bytes:
+        """Nothing new after `[DONE]` or a clean end between events; otherwise the error event, the cut-off event dropped."""
+        if self._done:
+            return b""
+        if broken is None and _DONE.search(self._held + b"\n"):  # some servers leave the last blank line out
+            return self._held + b"\n\n"
+        if broken is None and not self._inside and not self._held.strip():
+            return self._held
+        error = error_event(broken or "The provider's stream ended in the middle of an event.")
+        return b"\n\n" + error if self._inside else error
+
+
+def _last_border(data: bytes, start: int) -> int:
+    """Where the last complete event ends, 0 if none does from `start` on."""
+    if data.endswith((b"\n\n", b"\r\n\r\n")):
+        return len(data)
+    ends = [match.end() for match in _BORDER.finditer(data, start)]
+    return ends[-1] if ends else 0
