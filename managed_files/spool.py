@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from managed_files.errors import LengthChanged, SpoolBroken, Unavailable
-from managed_files.records import Reader
+from managed_files.slices import Slice as Slice
 
 _HEAD_BYTES = 8 * 1024
 _WRONG_LENGTH = "The file did not have the length that the request promised."
@@ -176,24 +176,3 @@ class SpoolReader:
     def available(self, size: int, /) -> int:
         """Blocks until `size` more bytes can be read or the end is known; returns how many can, at most `size`."""
         return min(self._spool.await_ready(self._position, self._promised, size), size)
-
-
-class Slice:
-    """The next `length` bytes of a reader as one HTTP body: its length is known before its bytes are there."""
-
-    def __init__(self, reader: Reader, length: int):
-        self._reader = reader
-        self._length = self._left = length
-
-    def __len__(self) -> int:
-        return self._length
-
-    def read(self, size: int, /) -> bytes:
-        """At most `size` bytes, at least one; b"" when the slice is used up. Raises LengthChanged if it cannot be."""
-        if not self._left:
-            return b""
-        data = self._reader.read(min(size, self._left))
-        if not data:
-            raise LengthChanged(_WRONG_LENGTH, param="file")
-        self._left -= len(data)
-        return data

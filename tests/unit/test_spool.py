@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from managed_files.errors import LengthChanged, SpoolBroken, Unavailable
 from managed_files.records import Reader
-from managed_files.spool import Slice, Spool
+from managed_files.slices import Slice
+from managed_files.spool import Spool
 
 T = TypeVar("T")
 
