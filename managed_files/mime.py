@@ -52,6 +52,7 @@ _BY_SUFFIX = mimetypes.MimeTypes().types_map[True] | {
     ".yml": "application/yaml",
 }
 _USUAL_SPELLING = {
+    "application/ogg": "audio/ogg",
     "application/x-gzip": "application/gzip",
     "audio/wave": "audio/wav",
     "image/x-ms-bmp": "image/bmp",

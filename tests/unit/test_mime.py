@@ -61,6 +61,8 @@ def test_name_decides_where_no_type_is_declared(filename: str, expected: str) ->
         (b"ID3\x04\0\0", "audio/mpeg"),
         (b"\xff\xfb\x90\x44\0", "audio/mpeg"),
         (b"fLaC\0\0", "audio/flac"),
+        (b"OggS\0\x02\0\0\0\0", "audio/ogg"),
+        (b"\0\0\0\x20ftypM4A \0", "audio/mp4"),
         (b"\0\0\0\x20ftypisom\0", "video/mp4"),
         (b"PK\x03\x04\x14\0\x06\0[Content_Types].xml", "application/zip"),
         (b"\x1f\x8b\x08\0\0\0\0\0", "application/gzip"),
