@@ -154,12 +154,14 @@ def _object(schema: Json, fill: str, root: Any) -> Json:
 
 def _number(schema: Json, kind: str) -> float:
     step: float = schema.get("multipleOf", 1)
-    low: float = schema.get("minimum", schema.get("exclusiveMinimum", 0))
-    high: float | None = schema.get("maximum", schema.get("exclusiveMaximum"))
+    low: float = schema.get("exclusiveMinimum", 0)
+    low = schema.get("minimum", low)
     value = -(-low // step) * step
-    if "exclusiveMinimum" in schema and value <= schema["exclusiveMinimum"]:
+    if "exclusiveMinimum" in schema and value <= low:
         value += step
-    if high is not None and value > high:
+    high: float = schema.get("exclusiveMaximum", value)
+    high = schema.get("maximum", high)
+    if value > high:
         value = (low + high) / 2 if low <= high else high
     return int(value) if kind == "integer" else value
 

@@ -105,7 +105,7 @@ class OpenAISandbox(Server):
             raise model_not_found(request.args["id"])
         return json_reply(_model(request.args["id"]))
 
-    def error(self, status: int, message: str) -> Reply:
+    def error(self, request: Request, status: int, message: str) -> Reply:
         return envelope(status, message)
 
     def state(self) -> Any:

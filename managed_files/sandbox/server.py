@@ -68,7 +68,7 @@ class Server:
         """What the stand-in answers, first match first."""
         raise NotImplementedError
 
-    def error(self, status: int, message: str) -> Reply:
+    def error(self, request: Request, status: int, message: str) -> Reply:
         """An error in the provider's envelope."""
         raise NotImplementedError
 
@@ -195,7 +195,7 @@ class Server:
                 pass
         status = fault.status or 500
         if fault.body is None:
-            reply = self.error(status, "The sandbox was told to fail.")
+            reply = self.error(request, status, "The sandbox was told to fail.")
         elif isinstance(fault.body, bytes):
             reply = Reply(status, fault.body)
         else:
@@ -211,14 +211,14 @@ class Server:
             raise
         except Exception as bug:
             _log.exception("the sandbox itself failed on %s %s", request.method, request.path)
-            return self.error(500, f"The sandbox itself failed: {bug!r}")
+            return self.error(request, 500, f"The sandbox itself failed: {bug!r}")
 
     def _dispatch(self, request: Request) -> Reply:
         for route in self._routes:
             args = route.match(request.path) if route.method == request.method else None
             if args is not None:
                 return route.handler(request.with_args(args))
-        return self.error(404, f"Invalid URL ({request.method} {request.path})")
+        return self.error(request, 404, f"Invalid URL ({request.method} {request.path})")
 
     def _disturbed(self, reply: Reply, recorded: Recorded, fault: Fault) -> Reply:
         self._stopping.wait(fault.delay)
