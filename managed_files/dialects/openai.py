@@ -52,7 +52,7 @@ class OpenAIRelay:
         return complete
 
     def finish(self, broken: str | None = None) -> bytes:
-        """Nothing new after `[DONE]` or a clean end between events; otherwise the error event, the cut-off event dropped."""
+        """Nothing new after `[DONE]` or a clean end between events; otherwise the error event in place of the rest."""
         if self._done:
             return b""
         if broken is None and _DONE.search(self._held + b"\n"):  # some servers leave the last blank line out

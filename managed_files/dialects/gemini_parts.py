@@ -1,0 +1,129 @@
+"""Content parts: OpenAI's text, image_url, input_audio and file to Gemini's text, inlineData and fileData.
+
+Only the keys named here are read; a part's other keys (prompt_cache_breakpoint, cache_control, …) are hints to caches
+or labels for people, and change no answer.
+"""
+
+import base64
+import re
+from mimetypes import MimeTypes
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from managed_files.dialects.shape import present, to_list, to_object, to_text
+from managed_files.errors import InvalidRequest
+
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_UNKNOWN_TYPE = "application/octet-stream"
+
+# mediaResolution of one part exists from Gemini 3 on; for older models `detail` stays the hint that it is for OpenAI.
+_DETAIL = {
+    "low": "MEDIA_RESOLUTION_LOW",
+    "high": "MEDIA_RESOLUTION_HIGH",
+    "original": "MEDIA_RESOLUTION_ULTRA_HIGH",
+}
+
+
+def _known_types() -> MimeTypes:
+    """Python's table, with what it lacks or names otherwise than Gemini does."""
+    types = MimeTypes()
+    for ending in ("webp", "heic", "heif", "avif"):
+        types.add_type(f"image/{ending}", f".{ending}")
+    for ending in ("wav", "mp3", "flac", "aac", "ogg"):
+        types.add_type(f"audio/{ending}", f".{ending}")
+    types.add_type("text/markdown", ".md")
+    return types
+
+
+_TYPES = _known_types()
+
+
+def content_parts(content: Any, where: str, *, gemini_3: bool) -> list[dict[str, Any]]:
+    """A message's content, a string or an array of parts. Raises InvalidRequest naming the part below `where`."""
+    if isinstance(content, str):
+        return [{"text": content}]
+    parts = enumerate(to_list(content, where))
+    return [_part(present(part, f"{where}[{i}]"), f"{where}[{i}]", gemini_3) for i, part in parts]
+
+
+def _part(part: dict[str, Any], where: str, gemini_3: bool) -> dict[str, Any]:
+    match part.get("type"):
+        case "text" | "refusal" as kind:
+            return {"text": to_text(part.get(kind), f"{where}.{kind}")}
+        case "image_url":
+            return _image(part, f"{where}.image_url", gemini_3)
+        case "input_audio":
+            return _audio(part, f"{where}.input_audio")
+        case "file":
+            return _file(part, f"{where}.file")
+        case other:
+            raise InvalidRequest(f"Gemini has no counterpart for a part of type {other!r}.", param=f"{where}.type")
+
+
+def _image(part: dict[str, Any], where: str, gemini_3: bool) -> dict[str, Any]:
+    image = to_object(part.get("image_url"), where)
+    url = to_text(image.get("url"), f"{where}.url")
+    media = _media(url, _declared(image, where), where, default="image/jpeg")
+    if gemini_3 and (level := _DETAIL.get(str(image.get("detail")))):
+        media["mediaResolution"] = {"level": level}
+    return media
+
+
+def _audio(part: dict[str, Any], where: str) -> dict[str, Any]:
+    audio = to_object(part.get("input_audio"), where)
+    kind = to_text(audio.get("format"), f"{where}.format")
+    return _media(to_text(audio.get("data"), f"{where}.data"), kind if "/" in kind else f"audio/{kind}", where)
+
+
+def _file(part: dict[str, Any], where: str) -> dict[str, Any]:
+    file = to_object(part.get("file"), where)
+    field = "file_id" if file.get("file_id") else "file_data"
+    source = to_text(file.get(field), f"{where}.{field}")
+    if field == "file_id" and not _URI.match(source):
+        raise InvalidRequest(f"Gemini takes a stored file by its URI; {source!r} is none.", param=f"{where}.file_id")
+    return _media(source, _declared(file, where), where, filename=str(file.get("filename") or ""))
+
+
+def _declared(value: dict[str, Any], where: str) -> str | None:
+    """`format`, the MIME type that comes with a stored file."""
+    mime_type = value.get("format")
+    return None if mime_type is None else to_text(mime_type, f"{where}.format")
+
+
+def _media(
+    source: str, declared: str | None, where: str, *, filename: str = "", default: str | None = None
+) -> dict[str, Any]:
+    """`source`: a data URL, a URI that Gemini fetches itself (gs://, https://), or bare base64."""
+    if source[:5].lower() == "data:":
+        own, data = _data_url(source, where)
+        return {"inlineData": {"mimeType": _mime_type(where, own, declared, _guess(filename), default), "data": data}}
+    if _URI.match(source):
+        path = urlsplit(source).path
+        mime_type = _mime_type(where, declared, _guess(filename), _guess(path), default)
+        return {"fileData": {"fileUri": source, "mimeType": mime_type}}
+    return {"inlineData": {"mimeType": _mime_type(where, declared, _guess(filename), default), "data": source}}
+
+
+def _data_url(url: str, where: str) -> tuple[str, str]:
+    """MIME type and base64 of a data URL (RFC 2397), whichever of its two encodings it uses."""
+    head, comma, data = url[5:].partition(",")
+    if not comma:
+        raise InvalidRequest(f"'{where}' holds a data URL without a comma.", param=where)
+    mime_type, *options = head.split(";")
+    if "base64" in (option.strip().lower() for option in options):
+        return mime_type, data
+    return mime_type or "text/plain", base64.b64encode(unquote_to_bytes(data)).decode()
+
+
+def _guess(name: str) -> str | None:
+    return _TYPES.guess_type(f"file:{name}")[0] if name else None
+
+
+def _mime_type(where: str, *candidates: str | None) -> str:
+    """The first type that says something. Gemini requires one with every file and refuses octet-stream."""
+    for candidate in candidates:
+        if candidate and candidate != _UNKNOWN_TYPE:
+            return candidate
+    raise InvalidRequest(
+        f"Gemini needs the MIME type of '{where}': send a data URL, a filename or a 'format'.", param=f"{where}.format"
+    )
