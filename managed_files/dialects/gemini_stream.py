@@ -1,0 +1,104 @@
+"""Gemini's event stream to OpenAI's. Knows when an answer is complete: Gemini sends no `[DONE]`."""
+
+import json
+from typing import Any
+
+from managed_files.dialects.base import Exchange
+from managed_files.dialects.gemini_answer import CandidateReader, block_reason, logprobs, usage
+from managed_files.dialects.sse import DONE, SseDecoder, error_event, event
+
+Json = dict[str, Any]
+
+
+class GeminiStream:
+    """One streamed answer: a chunk per event that says something, then one with every finish reason, usage, `[DONE]`.
+
+    The finish reasons wait for the end, because older models put STOP on every event.
+    """
+
+    def __init__(self, exchange: Exchange):
+        self._exchange = exchange
+        self._events = SseDecoder()
+        self._readers: dict[int, CandidateReader] = {}
+        self._usage: Json | None = None
+        self._model = exchange.model
+        self._blocked = False
+        self._failed = False
+
+    def feed(self, data: bytes) -> bytes:
+        return b"".join(map(self._translate, self._events.feed(data)))
+
+    def finish(self, broken: str | None = None) -> bytes:
+        """The last chunks; instead of them an error event if a candidate lacks its finish reason, or `broken`."""
+        if self._failed:
+            return b""
+        if broken is not None or not self._complete():
+            return self._fail(broken or "Gemini's stream ended before the answer was complete.")
+        reasons = {index: reader.finish_reason() for index, reader in sorted(self._readers.items())}
+        if self._blocked:
+            reasons = {0: "content_filter"}
+        last = self._chunk([_choice(index, {}, finish_reason=reason) for index, reason in reasons.items()])
+        total = self._chunk([], self._usage) if self._exchange.include_usage else b""
+        return last + total + DONE
+
+    def _complete(self) -> bool:
+        readers = self._readers.values()
+        return self._blocked or (bool(readers) and all(reader.finished for reader in readers))
+
+    def _translate(self, data: bytes) -> bytes:
+        if self._failed:
+            return b""
+        try:
+            return self._translate_answer(json.loads(data))
+        except (ValueError, AttributeError, KeyError, TypeError):
+            return self._fail("Gemini sent an event that is not a part of an answer.")
+
+    def _translate_answer(self, answer: Any) -> bytes:
+        if isinstance(answer, list):  # errors may come wrapped in an array
+            answer = answer[0] if answer else {}
+        if "error" in answer:
+            return self._fail_with(answer["error"])
+        self._model = answer.get("modelVersion") or self._model
+        if metadata := answer.get("usageMetadata"):
+            self._usage = usage(metadata)
+        choices = [self._read(candidate) for candidate in answer.get("candidates") or ()]
+        if not choices and (reason := block_reason(answer)):
+            self._blocked = True
+            choices = [_choice(0, {"role": "assistant", "refusal": reason})]
+        said = [choice for choice in choices if choice is not None]
+        return self._chunk(said) if said else b""
+
+    def _read(self, candidate: Json) -> Json | None:
+        index = candidate.get("index", 0)
+        first = index not in self._readers
+        reader = self._readers.setdefault(index, CandidateReader(index, self._exchange))
+        delta = reader.read(candidate)
+        if first:
+            delta = {"role": "assistant", "content": "", **delta}
+        probabilities = logprobs(candidate)
+        return _choice(index, delta, logprobs=probabilities) if delta or probabilities else None
+
+    def _fail_with(self, error: Json) -> bytes:
+        """Google's error object: code is an HTTP status, status its name (google.rpc.Code)."""
+        message = error.get("message") or "Gemini broke off the answer."
+        return self._fail(message, code=str(error.get("status") or error.get("code") or "stream_interrupted"))
+
+    def _fail(self, message: str, code: str = "stream_interrupted") -> bytes:
+        self._failed = True
+        return error_event(message, code=code)
+
+    def _chunk(self, choices: list[Json], total: Json | None = None) -> bytes:
+        chunk: Json = {
+            "id": self._exchange.id,
+            "object": "chat.completion.chunk",
+            "created": self._exchange.created,
+            "model": self._model,
+            "choices": choices,
+        }
+        if self._exchange.include_usage:
+            chunk["usage"] = total
+        return event(chunk)
+
+
+def _choice(index: int, delta: Json, *, logprobs: Json | None = None, finish_reason: str | None = None) -> Json:
+    return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
