@@ -15,9 +15,10 @@ from requests import Response
 from managed_files.errors import GatewayError, ProviderFailed
 from managed_files.providers.wire import Wire
 from managed_files.records import Reader, Source, Upload
-from managed_files.spool import Slice
+from managed_files.slices import Slice
 
-_CHUNK = 8 * 1024 * 1024  # every chunk but the last must be a multiple of 256 KiB
+_UNIT = 256 * 1024  # what is stored before the last chunk must be a multiple of it
+_CHUNK = 32 * _UNIT
 _ATTEMPTS = 5  # in a row without a byte of progress
 _LONGEST_PAUSE = 32.0
 _RESUME_INCOMPLETE = 308
@@ -116,9 +117,11 @@ class _Session:
 
     def _send_chunk(self, reader: Reader) -> int:
         """Looks one byte further than the chunk: only so is it known to be the last one when it is sent."""
-        ahead = reader.available(_CHUNK + 1)
-        size, start = min(ahead, _CHUNK), self._stored
-        total = "*" if ahead > _CHUNK else str(start + size)
+        start = self._stored
+        most = _CHUNK - start % _UNIT  # a cut may have left part of a unit
+        ahead = reader.available(most + 1)
+        size = min(ahead, most)
+        total = "*" if ahead > most else str(start + size)
         span = f"{start}-{start + size - 1}" if size else "*"
         self._note(self._put(Slice(reader, size) if size else b"", f"{span}/{total}"))
         if not self._complete and self._stored <= start:
@@ -126,7 +129,7 @@ class _Session:
         return size
 
     def _put(self, body: Slice | bytes, content_range: str) -> Response:
-        headers = {"Content-Range": content_range}
+        headers = {"Content-Range": f"bytes {content_range}"}
         return self._wire.send("PUT", self._url, headers=headers, body=body, accept=(_RESUME_INCOMPLETE,))
 
     def _note(self, answer: Response) -> None:

@@ -62,9 +62,7 @@ class OpenAIFiles(Provider):
         return self._copy(upload, self.wire.call("POST", self.url("files"), headers=headers, body=form))
 
     def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
-        if copy.remote_id is None:
-            raise ValueError("a copy without a remote id cannot be used")
-        return as_file_part(part, copy.remote_id)
+        return as_file_part(part, copy.stored_id)
 
     def delete(self, remote_id: str) -> None:
         """200 with JSON, or 204 in some of Azure's dated versions; 404 when it is gone."""

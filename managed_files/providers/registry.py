@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from managed_files.model_list import Catalog
 from managed_files.providers.azure import Azure
 from managed_files.providers.base import Provider
 from managed_files.providers.openai import OpenAI
@@ -16,6 +17,11 @@ _ADAPTERS: tuple[type[Provider], ...] = (
 )
 
 PROVIDERS: Mapping[str, type[Provider]] = {adapter.name: adapter for adapter in _ADAPTERS}
+CATALOG = Catalog(
+    parameters={adapter.name: adapter.parameters for adapter in _ADAPTERS},
+    names={prefix: adapter.name for adapter in _ADAPTERS for prefix in adapter.prefixes},
+    default=OpenAI.name,
+)
 _BY_PREFIX = {prefix: adapter for adapter in _ADAPTERS for prefix in adapter.prefixes}
 
 

@@ -59,9 +59,7 @@ class VertexAI(Provider):
 
     def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
         """`file.format` is the MIME type that every use must tell: the client's own word, or what is stored."""
-        if copy.remote_id is None:
-            raise ValueError("a copy without a remote id cannot be used")
-        resolved = as_file_part(part, copy.remote_id)
+        resolved = as_file_part(part, copy.stored_id)
         resolved["file"].setdefault("format", _mime_type_for_gemini(copy.mime_type))
         return resolved
 
