@@ -1,13 +1,14 @@
 """Every error the gateway raises on purpose. Each decides status, OpenAI `type` and `code`.
 
-    GatewayError
-    ├── InvalidRequest 400 ── Unauthorized 401, Forbidden 403, NotFound 404, Conflict 409, TooLarge 413, UnsupportedMediaType 415
-    ├── Unavailable 503           the database, or the gateway itself, cannot answer now
-    ├── ConfigError               the operator's mistake; ends the start
-    ├── SpoolBroken 400           the incoming bytes ended too early ── LengthChanged: they are not as many as expected
-    ├── ContentUnavailable 400    the provider does not give bytes back
-    ├── UpstreamError             HTTP door: no usable answer came (translated by providers)
-    └── ProviderFailed            a provider refused or broke
+GatewayError
+├── InvalidRequest 400 ── Unauthorized 401, Forbidden 403, NotFound 404, Conflict 409, TooLarge 413,
+    │                         UnsupportedMediaType 415
+├── Unavailable 503           the database, or the gateway itself, cannot answer now
+├── ConfigError               the operator's mistake; ends the start
+├── SpoolBroken 400           the incoming bytes ended too early ── LengthChanged: they are not as many as expected
+├── ContentUnavailable 400    the provider does not give bytes back
+├── UpstreamError             HTTP door: no usable answer came (translated by providers)
+└── ProviderFailed            a provider refused or broke
 """
 
 from typing import ClassVar, Literal

@@ -42,7 +42,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One `model_list` entry: `model_group` is public, `model` is the provider's name, `target` the text of the entry."""
+    """One `model_list` entry: `model_group` is public, `model` the provider's name, `target` the entry's own text."""
 
     model_group: str
     target: str
@@ -70,7 +70,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A file at one account. `expires_at` in Unix seconds; `remote_id` None while the provider has not told it."""
+    """A file at one account. `remote_id` is None while the provider has not told it.
+
+    `expires_at` in Unix seconds; `since`: when the upload began, in Unix seconds, if it matters.
+    """
 
     file_id: str
     account: str
@@ -80,6 +83,14 @@ class Copy:
     mime_type: str = "application/octet-stream"
     expires_at: int | None = None
     error: str | None = None
+    since: int | None = None
+
+    @property
+    def stored_id(self) -> str:
+        """The remote id of a copy that is stored. Raises ValueError for one that has none yet."""
+        if self.remote_id is None:
+            raise ValueError(f"the copy of {self.file_id} at {self.account} has no remote id")
+        return self.remote_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +103,6 @@ class File:
     filename: str
     purpose: str
     mime_type: str
-    status: str
     created_at: int
     bytes: int | None = None
     expires_at: int | None = None

@@ -1,0 +1,113 @@
+"""Builds the gateway: each part once, top to bottom, and the Flask application that serves it."""
+
+import atexit
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask
+
+from managed_files import migrate
+from managed_files.database import Database
+from managed_files.fanout import Fanout
+from managed_files.keys import KeyRepository
+from managed_files.local_postgres import LocalPostgres
+from managed_files.providers.registry import CATALOG, build
+from managed_files.repository import FileRepository
+from managed_files.services.attempt import Tools
+from managed_files.services.completions import Completions
+from managed_files.services.deletion import Deletion
+from managed_files.services.files import Files
+from managed_files.services.leases import LeaseKeeper
+from managed_files.services.reconciler import Reconciler, ReconcilerThread
+from managed_files.settings import Settings, load
+from managed_files.upstream import Upstream
+from managed_files.web import admin, completions, errors, files, health, models, observe
+from managed_files.web.auth import Authenticator
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The parts that outlive a request. Threads and sockets appear at first use, after any fork."""
+
+    settings: Settings
+    database: Database
+    repository: FileRepository
+    keys: KeyRepository
+    files: Files
+    completions: Completions
+    reconciler: Reconciler
+    background: ReconcilerThread
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI application. Without settings they are read from the file that `config_path` finds."""
+    observe.configure_logging()
+    settings = settings or load(config_path(), CATALOG)
+    url = database_url(settings)
+    migrate.apply(url)
+    gateway = build_gateway(settings, url)
+    app = Flask("managed_files")
+    app.url_map.merge_slashes = False  # a redirect would lose an upload's body
+    app.url_map.strict_slashes = False
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["managed_files"] = gateway
+    observe.install(app)
+    errors.install(app)
+    app.before_request(gateway.background.start)
+    _register(app, gateway)
+    return app
+
+
+def build_gateway(settings: Settings, url: str) -> Gateway:
+    """Wires the parts together, for the application and for commands that serve nothing."""
+    database = Database(url, max_connections=settings.database_connections)
+    repository, keys, upstream = FileRepository(database), KeyRepository(database), Upstream()
+    providers = {name: build(account, upstream) for name, account in settings.accounts.items()}
+    deletion = Deletion(repository, providers, Fanout(16))
+    tools = Tools(repository, providers, Fanout(64), LeaseKeeper(repository), deletion, settings.processing_timeout)
+    reconciler = Reconciler(repository, providers, deletion)
+    return Gateway(
+        settings=settings,
+        database=database,
+        repository=repository,
+        keys=keys,
+        files=Files(settings.deployments, tools, settings.default_target_model_names),
+        completions=Completions(
+            repository, providers, settings.deployments, upstream, settings.allow_provider_file_ids
+        ),
+        reconciler=reconciler,
+        background=ReconcilerThread(reconciler, database, settings.reconcile_interval),
+    )
+
+
+def config_path() -> Path:
+    """MANAGED_FILES_CONFIG, LiteLLM's CONFIG_FILE_PATH, or config.yaml here."""
+    return Path(os.environ.get("MANAGED_FILES_CONFIG") or os.environ.get("CONFIG_FILE_PATH") or "config.yaml")
+
+
+def database_url(settings: Settings) -> str:
+    """The configured URL, or that of the embedded server, which this process then uses until it ends."""
+    if settings.database_url:
+        return settings.database_url
+    server = LocalPostgres(settings.data_dir)
+    atexit.register(server.stop)
+    return server.start()
+
+
+def _register(app: Flask, gateway: Gateway) -> None:
+    """Every route twice: the OpenAI SDKs are used with and without /v1 in their base URL."""
+    settings = gateway.settings
+    auth = Authenticator(settings.master_key, gateway.keys)
+    blueprints = [
+        files.blueprint(auth, gateway.files, settings.max_file_size_mb * _MIB),
+        completions.blueprint(auth, gateway.completions, settings.max_request_size_mb * _MIB),
+        models.blueprint(auth, settings.deployments),
+        admin.blueprint(auth, gateway.keys),
+        health.blueprint(lambda: migrate.is_current(gateway.database)),
+    ]
+    for blueprint in blueprints:
+        app.register_blueprint(blueprint)
+        app.register_blueprint(blueprint, url_prefix="/v1", name=f"{blueprint.name}_v1")

@@ -1,0 +1,5 @@
+"""`python -m managed_files`."""
+
+from managed_files.cli import main
+
+main()

@@ -1,0 +1,97 @@
+"""What the commands do. Each uses the gateway's own parts, without serving."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn
+
+from app import Gateway, build_gateway, config_path, database_url
+from managed_files import migrate
+from managed_files.database import Row
+from managed_files.keys import NewKey, digest, seconds_of
+from managed_files.providers.registry import CATALOG
+from managed_files.settings import Settings, load
+from managed_files.web import observe
+
+_ROOT = Path(__file__).resolve().parent.parent
+_CLI_ACTOR = "command line"
+
+
+def serve(host: str, port: int, workers: int, threads: int) -> NoReturn:
+    """Becomes gunicorn. A configuration that cannot be used is said before."""
+    load(config_path(), CATALOG)
+    command, environment = gunicorn(host, port, workers, threads)
+    os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter, no shell
+
+
+def gunicorn(host: str, port: int, workers: int, threads: int) -> tuple[list[str], dict[str, str]]:
+    """The command that serves, and its environment."""
+    environment = {
+        **os.environ,
+        "MANAGED_FILES_HOST": host,
+        "MANAGED_FILES_PORT": str(port),
+        "MANAGED_FILES_WORKERS": str(workers),
+        "MANAGED_FILES_THREADS": str(threads),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])),
+    }
+    return [sys.executable, "-m", "gunicorn", "-c", "python:managed_files.serving", "wsgi:application"], environment
+
+
+def migrate_database() -> list[str]:
+    """The names of the migrations that were applied."""
+    with _settings_and_url() as (_, url):
+        return migrate.apply(url)
+
+
+def reconcile() -> dict[str, int]:
+    """One pass; what it did."""
+    with _gateway() as gateway:
+        return asdict(gateway.reconciler.run_once())
+
+
+def create_key(
+    *, user_id: str, team_id: str | None, alias: str | None, models: Sequence[str], duration: str | None, admin: bool
+) -> str:
+    """The new key, which cannot be shown again."""
+    seconds = None if duration is None else seconds_of(duration)
+    new = NewKey(user_id, team_id, tuple(models), admin, seconds, alias)
+    with _gateway() as gateway:
+        return gateway.keys.create(new, _CLI_ACTOR)[0]
+
+
+def list_keys(user_id: str | None) -> list[Row]:
+    """Every key's record; never a key."""
+    with _gateway() as gateway:
+        return gateway.keys.page(user_id=user_id, limit=100_000)
+
+
+def revoke_keys(names: Sequence[str]) -> list[str]:
+    """Tokens of the keys that were alive. A name is a key, its token or its alias."""
+    digests = [bytes.fromhex(name) if _is_token(name) else digest(name) for name in names]
+    with _gateway() as gateway:
+        return gateway.keys.revoke(digests, list(names), _CLI_ACTOR)
+
+
+def _is_token(name: str) -> bool:
+    return len(name) == 64 and all(letter in "0123456789abcdef" for letter in name)
+
+
+@contextmanager
+def _settings_and_url() -> Iterator[tuple[Settings, str]]:
+    observe.configure_logging()
+    settings = load(config_path(), CATALOG)
+    yield settings, database_url(settings)
+
+
+@contextmanager
+def _gateway() -> Iterator[Gateway]:
+    with _settings_and_url() as (settings, url):
+        migrate.apply(url)
+        gateway = build_gateway(settings, url)
+        try:
+            yield gateway
+        finally:
+            gateway.database.close()

@@ -1,0 +1,107 @@
+"""The one door to PostgreSQL: a pool, rows as dicts, and psycopg's errors translated. Knows no table."""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from managed_files import tracing
+from managed_files.errors import Unavailable
+from managed_files.queries import Query
+
+log = logging.getLogger(__name__)
+logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it repeats what we raise, once a connection
+
+Row = dict[str, Any]
+Pool = ConnectionPool[psycopg.Connection[DictRow]]
+
+
+class Database:
+    """Statements in autocommit over a pool that is opened at the first use, in the process that uses it.
+
+    A pool that was opened before a fork would give two processes the same connection, and each the other's rows.
+    """
+
+    def __init__(self, url: str, *, max_connections: int = 8, wait: float = 5.0):
+        self._url = url
+        self._max = max_connections
+        self._wait = wait
+        self._pool: Pool | None = None
+        self._pid = 0
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return "Database(…)"  # the URL may hold a password
+
+    def read(self, query: Query, params: Mapping[str, Any] | None = None) -> list[Row]:
+        """All rows. Asked once more if the connection turns out to be dead. Raises Unavailable."""
+        try:
+            return self._run(query, params)
+        except Unavailable as error:
+            if not isinstance(error.__cause__, psycopg.OperationalError) or isinstance(error.__cause__, PoolTimeout):
+                raise
+            return self._run(query, params)
+
+    def write(self, query: Query, params: Mapping[str, Any] | None = None) -> list[Row]:
+        """Runs a statement that changes rows; returns what it returns. Raises Unavailable, and never repeats it."""
+        return self._run(query, params)
+
+    @contextmanager
+    def leadership(self, number: int) -> Iterator[psycopg.Connection[DictRow] | None]:
+        """Holds the cluster-wide advisory lock `number` on a connection of its own; None if another holds it."""
+        with _translated(), psycopg.connect(self._url, autocommit=True, row_factory=dict_row) as connection:
+            row = connection.execute("SELECT pg_try_advisory_lock(%s) AS held", (number,)).fetchone()
+            yield connection if row and row["held"] else None
+
+    def close(self) -> None:
+        """Closes the pool of this process; a later statement opens a new one."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+            if pool is not None and self._pid == os.getpid():
+                pool.close()
+
+    def _run(self, query: Query, params: Mapping[str, Any] | None) -> list[Row]:
+        tracing.current().statements += 1
+        pool = self._opened()
+        try:
+            with _translated(), pool.connection() as connection:
+                cursor = connection.execute(query.text.encode(), params)
+                return cursor.fetchall() if cursor.description else []
+        except Unavailable:
+            pool.check()  # one dead connection is seldom alone: the server went away
+            raise
+
+    def _opened(self) -> Pool:
+        if self._pool is None or self._pid != os.getpid():
+            with self._lock:
+                if self._pool is None or self._pid != os.getpid():
+                    self._pool, self._pid = self._new_pool(), os.getpid()
+        return self._pool
+
+    def _new_pool(self) -> Pool:
+        return ConnectionPool(
+            self._url,
+            connection_class=psycopg.Connection[DictRow],
+            kwargs={"autocommit": True, "row_factory": dict_row},
+            min_size=1,
+            max_size=self._max,
+            timeout=self._wait,
+            num_workers=1,
+            open=True,
+        )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """psycopg's ways to say "not now" become Unavailable. Their text may name hosts and users: it stays in the log."""
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        log.error("database: %s", str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+        raise Unavailable("The gateway's database does not answer. Try again.") from error

@@ -1,0 +1,97 @@
+"""The demo: the real gateway, with the sandbox providers in a process beside it. No account, no internet."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from managed_files.commands import gunicorn
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def demo(host: str, port: int, workers: int, threads: int) -> int:
+    """Serves the real gateway with the sandbox providers behind it, in a process of their own. Its exit status."""
+    with _sandbox() as facts:
+        folder = Path(os.environ.get("MANAGED_FILES_DATA_DIR", ".managed-files")) / "demo"
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder / "config.yaml"
+        config.write_text(yaml.safe_dump(_demo_config(facts), sort_keys=False), encoding="utf-8")
+        config.chmod(0o600)
+        sys.stdout.write(_SNIPPET.format(port=port))
+        sys.stdout.flush()
+        command, environment = gunicorn(host, port, workers, threads)
+        environment |= {"MANAGED_FILES_CONFIG": str(config), "MANAGED_FILES_DATA_DIR": str(folder)}
+        environment.pop("DATABASE_URL", None)  # a demo does not write into a real database
+        return _run_to_the_end(command, environment)
+
+
+_SNIPPET = """
+Demo: a real gateway in front of two sandbox providers. Nothing leaves this machine. Paste into another terminal:
+
+.venv/bin/pip install openai && .venv/bin/python - <<'EOF'
+from openai import OpenAI
+
+client = OpenAI(base_url="http://127.0.0.1:{port}", api_key="sk-1234")
+file = client.files.create(
+    file=("hello.pdf", b"%PDF-1.4 Hello from one file id.", "application/pdf"),
+    purpose="user_data",
+    extra_body={{"target_model_names": "gpt-4o-mini-openai, gemini-2.0-flash"}},
+)
+print(file.id, [(copy["provider"], copy["state"]) for copy in file.copies])
+for model in ("gpt-4o-mini-openai", "gemini-2.0-flash"):
+    question = [{{"type": "text", "text": "What is in this file?"}}, {{"type": "file", "file": {{"file_id": file.id}}}}]
+    answer = client.chat.completions.create(model=model, messages=[{{"role": "user", "content": question}}])
+    print(model, "->", answer.choices[0].message.content)
+print(client.files.delete(file.id))
+EOF
+"""
+
+
+def _demo_config(facts: dict[str, Any]) -> dict[str, Any]:
+    openai, google = facts["openai"], facts["google"]
+    gemini = {
+        "model": "vertex_ai/gemini-2.0-flash",
+        "vertex_project": google["project"],
+        "vertex_location": "us-central1",
+        "vertex_credentials": google["service_account"],
+        "gcs_bucket_name": google["bucket"],
+        "api_base": google["url"],
+        "storage_endpoint": google["url"],
+    }
+    gpt = {"model": "gpt-4o-mini", "api_base": f"{openai['url']}/v1", "api_key": openai["api_key"]}
+    return {
+        "model_list": [
+            {"model_name": "gemini-2.0-flash", "litellm_params": gemini},
+            {"model_name": "gpt-4o-mini-openai", "litellm_params": gpt},
+        ],
+        "general_settings": {"master_key": "sk-1234"},
+    }
+
+
+@contextmanager
+def _sandbox() -> Iterator[dict[str, Any]]:
+    command = [sys.executable, "-m", "managed_files.sandbox"]
+    # A session of its own: Ctrl-C reaches the gateway first, which may still need its providers to finish.
+    with subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
+        command, cwd=_ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            yield json.loads(process.stdout.readline() if process.stdout else "")
+        finally:
+            process.terminate()
+
+
+def _run_to_the_end(command: list[str], environment: dict[str, str]) -> int:
+    """Waits for gunicorn, which gets the terminal's signals itself; a SIGTERM of ours alone is passed on."""
+    with subprocess.Popen(command, env=environment) as process:  # noqa: S603 - our own interpreter, no shell
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        signal.signal(signal.SIGINT, lambda *_: None)
+        return process.wait()

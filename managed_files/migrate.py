@@ -1,0 +1,86 @@
+"""Applies migrations/*.sql with yoyo, one process of the cluster at a time. The schema changes nowhere else."""
+
+import logging
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from managed_files import queries
+from managed_files.database import Database
+from managed_files.errors import ConfigError
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+_LOCK = 0x6D66_0001  # "mf" and a number: this gateway's advisory locks
+log = logging.getLogger(__name__)
+
+
+def known() -> set[str]:
+    """The migrations that this version of the gateway needs."""
+    return {path.name.removesuffix(".sql") for path in MIGRATIONS.glob("*.sql") if ".rollback." not in path.name}
+
+
+def is_current(database: Database) -> bool:
+    """Whether every migration that this version needs is applied. Raises Unavailable."""
+    rows = database.read(queries.load()["applied_migrations"])
+    return known() <= {row["migration_id"] for row in rows}
+
+
+def apply(url: str) -> list[str]:
+    """Brings the database up to date; the names of what was applied. Safe from many processes at once.
+
+    yoyo marks its run with a row that a killed process leaves behind and that would block every later start. Whoever
+    holds the advisory lock knows that no other run is alive, so it may remove the row.
+    """
+    try:
+        with psycopg.connect(url, autocommit=True) as connection:
+            if not (known() - _applied(connection)):
+                return []
+            connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+            _break_stale_lock(connection)
+            return _apply_with_yoyo(url)
+    except psycopg.OperationalError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f"The database of general_settings.database_url cannot be reached: {reason}") from error
+
+
+def rollback_all(url: str) -> None:
+    """Takes every migration back, newest first."""
+    backend, migrations = _yoyo(url)
+    with backend.lock():
+        backend.rollback_migrations(backend.to_rollback(migrations))
+    backend.connection.close()
+
+
+def _applied(connection: psycopg.Connection) -> set[str]:
+    row = connection.execute("SELECT to_regclass('_yoyo_migration') IS NOT NULL").fetchone()
+    if not row or not row[0]:
+        return set()
+    return {name for (name,) in connection.execute("SELECT migration_id FROM _yoyo_migration")}
+
+
+def _break_stale_lock(connection: psycopg.Connection) -> None:
+    row = connection.execute("SELECT to_regclass('yoyo_lock') IS NOT NULL").fetchone()
+    if row and row[0]:
+        connection.execute("DELETE FROM yoyo_lock")
+
+
+def _apply_with_yoyo(url: str) -> list[str]:
+    backend, migrations = _yoyo(url)
+    with backend.lock():
+        waiting = backend.to_apply(migrations)
+        backend.apply_migrations(waiting)
+    backend.connection.close()
+    names = [migration.id for migration in waiting]
+    log.info("migrations applied: %s", ", ".join(names) or "none")
+    return names
+
+
+def _yoyo(url: str):  # type: ignore[no-untyped-def]  # yoyo has no types
+    import yoyo  # only a start with something to apply pays for it
+
+    options = conninfo_to_dict(url)
+    name = quote(str(options.pop("dbname", "")))
+    uri = f"postgresql+psycopg:///{name}?{urlencode(options)}"
+    return yoyo.get_backend(uri), yoyo.read_migrations(str(MIGRATIONS))

@@ -1,0 +1,182 @@
+"""The unified-to-provider id table, one method per statement, rows in and records out. Knows no HTTP."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from managed_files import queries
+from managed_files.database import Database, Row
+from managed_files.records import Caller, Copy, CopyState, File
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCopy:
+    """One account that a file is meant for; `remote_id` when the gateway chooses it."""
+
+    account: str
+    provider: str
+    remote_id: str | None
+
+
+class FileRepository:
+    """Files and copies."""
+
+    def __init__(self, database: Database):
+        self._db = database
+        self._sql = queries.load()
+
+    def plan(
+        self,
+        file: File,
+        copies: Sequence[PlannedCopy],
+        *,
+        lease: float,
+        expires_after: int | None,
+        idempotency_key: str | None,
+    ) -> bool:
+        """Writes down the intent. `lease`, `expires_after` in seconds. False: the idempotency key is taken."""
+        params = {
+            "id": file.id,
+            "owner": file.owner,
+            "team": file.team,
+            "filename": file.filename,
+            "purpose": file.purpose,
+            "mime_type": file.mime_type,
+            "lease": lease,
+            "expires_after": expires_after,
+            "idempotency_key": idempotency_key,
+            "accounts": [copy.account for copy in copies],
+            "providers": [copy.provider for copy in copies],
+            "remote_ids": [copy.remote_id for copy in copies],
+        }
+        return bool(self._db.write(self._sql["plan_file"], params))
+
+    def of_idempotency_key(self, owner: str, key: str) -> Row | None:
+        """file_id, state, filename, purpose and sha256 of the file that an earlier request with this key made."""
+        return _first(self._db.read(self._sql["file_of_idempotency_key"], {"owner": owner, "key": key}))
+
+    def renew_leases(self, ids: Sequence[str], lease: float) -> None:
+        self._db.write(self._sql["renew_leases"], {"ids": list(ids), "lease": lease})
+
+    def record_copy(self, copy: Copy) -> CopyState | None:
+        """What the provider answered. Returns the state the row has now: `deleting` or None mean it is not wanted."""
+        params = {
+            "file_id": copy.file_id,
+            "account": copy.account,
+            "remote_id": copy.remote_id,
+            "state": copy.state,
+            "expires_at": copy.expires_at,
+        }
+        row = _first(self._db.write(self._sql["record_copy"], params))
+        return CopyState(row["state"]) if row else None
+
+    def settle(self, file_id: str, size: int, sha256: bytes) -> bool:
+        """Makes the file visible. False: its lease was lost and the reconciler deletes it."""
+        return bool(self._db.write(self._sql["settle_file"], {"id": file_id, "bytes": size, "sha256": sha256}))
+
+    def abandon(self, file_id: str, grace: float) -> list[Copy]:
+        """Gives an upload up; returns the copies that the caller of this has `grace` seconds to delete itself."""
+        return _copies(self._db.write(self._sql["abandon_file"], {"id": file_id, "grace": grace}))
+
+    def get(self, file_id: str, caller: Caller) -> File | None:
+        """One file, if this caller may see it."""
+        row = _first(self._db.read(self._sql["file_of_caller"], {"id": file_id} | _identity(caller)))
+        return _file(row) if row else None
+
+    def caller_and_files(
+        self, digest: bytes, master_user: str | None, ids: Iterable[str]
+    ) -> tuple[Caller | None, dict[str, tuple[Copy, ...]]]:
+        """The caller behind a key and, of the named files, the copies of those that it may use, in one statement."""
+        params = {"digest": digest, "master_user": master_user, "ids": list(ids)}
+        rows = self._db.read(self._sql["caller_and_files"], params)
+        files = {row["id"]: _copies_of(row["id"], row["mime_type"], row["copies"]) for row in rows if row["id"]}
+        return (caller_of(rows[0]) if rows else None), files
+
+    def page(self, caller: Caller, *, after: str | None, limit: int, order: str, purpose: str | None) -> list[File]:
+        """The caller's own and its team's files; `order` is asc or desc by creation."""
+        params = _identity(caller) | {"after": after, "limit": limit, "purpose": purpose}
+        query = self._sql["list_files_asc" if order == "asc" else "list_files_desc"]
+        return [_file(row) for row in self._db.read(query, params)]
+
+    def begin_delete(self, file_id: str, actor: str, grace: float) -> list[Copy]:
+        """Takes the file from sight; returns the copies that the caller of this has `grace` seconds to delete."""
+        params = {"id": file_id, "actor": actor, "grace": grace}
+        return _copies(self._db.write(self._sql["begin_delete"], params))
+
+    def forget_copies(self, file_id: str, accounts: Sequence[str]) -> None:
+        """The copies at these accounts are gone."""
+        self._db.write(self._sql["forget_copies"], {"file_id": file_id, "accounts": list(accounts)})
+
+    def forget_files(self) -> None:
+        """Drops the rows of deleted files without copies."""
+        self._db.write(self._sql["forget_files"])
+
+    def note_error(self, copy: Copy, error: str, delay: float | None = None) -> None:
+        """Why the last attempt failed; `delay` seconds to the next one, or as the back-off has set it."""
+        params = {"file_id": copy.file_id, "account": copy.account, "error": error[:500], "delay": delay}
+        self._db.write(self._sql["note_copy_error"], params)
+
+    def end_processing(self, copy: Copy, state: CopyState, error: str | None = None) -> None:
+        params = {"file_id": copy.file_id, "account": copy.account, "state": state, "error": error}
+        self._db.write(self._sql["end_processing"], params)
+
+    def end_expired_leases(self, limit: int) -> int:
+        """Marks the copies of crashed uploads for deletion; how many files that were."""
+        return len(self._db.write(self._sql["end_expired_leases"], {"limit": limit}))
+
+    def expire(self, limit: int) -> int:
+        """Marks the copies of expired files for deletion; how many files that were."""
+        return len(self._db.write(self._sql["expire_files"], {"limit": limit}))
+
+    def claim_due(self, limit: int) -> list[tuple[Copy, int]]:
+        """Copies whose next attempt is due, with the number of this attempt. No other node gets them meanwhile."""
+        rows = self._db.write(self._sql["claim_due_copies"], {"limit": limit})
+        return [(copy, row["attempts"]) for copy, row in zip(_copies(rows), rows, strict=True)]
+
+
+def caller_of(row: Row) -> Caller:
+    """A row with user_id, team_id, models and admin."""
+    return Caller(row["user_id"], row["team_id"], tuple(row["models"]), row["admin"])
+
+
+def _first(rows: list[Row]) -> Row | None:
+    return rows[0] if rows else None
+
+
+def _identity(caller: Caller) -> dict[str, Any]:
+    return {"user_id": caller.user_id, "team_id": caller.team_id, "admin": caller.admin}
+
+
+def _copies(rows: Iterable[Row]) -> list[Copy]:
+    return [
+        Copy(
+            row["file_id"],
+            row["account"],
+            row["provider"],
+            CopyState(row["state"]),
+            row["remote_id"],
+            since=row["since"],
+        )
+        for row in rows
+    ]
+
+
+def _copies_of(file_id: str, mime_type: str, items: Iterable[Mapping[str, Any]]) -> tuple[Copy, ...]:
+    return tuple(
+        Copy(file_id=file_id, mime_type=mime_type, **{**item, "state": CopyState(item["state"])}) for item in items
+    )
+
+
+def _file(row: Row) -> File:
+    return File(
+        id=row["id"],
+        owner=row["owner"],
+        team=row["team"],
+        filename=row["filename"],
+        purpose=row["purpose"],
+        mime_type=row["mime_type"],
+        created_at=row["created_at"],
+        bytes=row["bytes"],
+        expires_at=row["expires_at"],
+        copies=_copies_of(row["id"], row["mime_type"], row["copies"]),
+    )

@@ -1,0 +1,124 @@
+"""What callers do with files: upload, look up, list, read, delete. Knows no Flask, SQL or provider by name."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from managed_files.errors import ContentUnavailable, Forbidden, InvalidRequest, NotFound
+from managed_files.records import Caller, Copy, CopyState, Deployment, File, FormField, FormFile
+from managed_files.services.attempt import Tools
+from managed_files.services.deletion import GRACE
+from managed_files.services.receiving import Receiving
+
+
+def no_such_file(file_id: str, param: str = "id") -> NotFound:
+    """The one answer for a file that does not exist and for one that is somebody else's."""
+    return NotFound(f"No such File object: {file_id[:200]}", param=param)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file's bytes on their way, and what is known of them."""
+
+    file: File
+    pieces: Iterator[bytes]
+
+
+class Files:
+    """Every use case of /files."""
+
+    def __init__(
+        self,
+        deployments: Sequence[Deployment],
+        tools: Tools,
+        default_targets: Sequence[str] = (),
+    ):
+        self._repository = tools.repository
+        self._providers = tools.providers
+        self._deployments = deployments
+        self._tools = tools
+        self._default_targets = default_targets
+
+    def create(
+        self,
+        caller: Caller,
+        form: Iterable[FormField | FormFile | bytes],
+        query: Mapping[str, Sequence[str]],
+        idempotency_key: str | None = None,
+    ) -> File:
+        """Takes the form in and sends the file to every account behind its targets."""
+        receiving = Receiving(self._tools, self._targets, caller, query, idempotency_key)
+        return self.get(caller, receiving.receive(form))
+
+    def get(self, caller: Caller, file_id: str) -> File:
+        """Raises NotFound."""
+        file = self._repository.get(file_id, caller)
+        if file is None:
+            raise no_such_file(file_id)
+        return file
+
+    def page(
+        self, caller: Caller, *, after: str | None, limit: int, order: str, purpose: str | None
+    ) -> tuple[list[File], bool]:
+        """The caller's own and team's files, and whether there are more."""
+        files = self._repository.page(caller, after=after, limit=limit + 1, order=order, purpose=purpose)
+        return files[:limit], len(files) > limit
+
+    def content(self, caller: Caller, file_id: str) -> Content:
+        """The bytes, from the first copy whose provider gives them back. Raises ContentUnavailable if none does."""
+        file = self.get(caller, file_id)
+        ready = [copy for copy in file.copies if copy.state is CopyState.READY and copy.account in self._providers]
+        for copy in ready:
+            try:
+                return Content(file, self._providers[copy.account].content(copy.stored_id, file.purpose))
+            except ContentUnavailable:
+                continue
+        holders = ", ".join(sorted({copy.provider for copy in ready})) or "no provider"
+        raise ContentUnavailable(
+            f"The content of {file_id} cannot be downloaded: it is held by {holders}, and none of them returns the "
+            f"content of files of purpose {file.purpose}. Keep the original, or name a target whose provider does.",
+            param="id",
+        )
+
+    def delete(self, caller: Caller, file_id: str) -> None:
+        """Takes the file from everyone's sight and deletes its copies; the reconciler goes on where that fails now."""
+        file = self.get(caller, file_id)
+        if not (caller.admin or file.owner == caller.user_id):
+            raise Forbidden(f"Only the owner of {file_id} or an admin can delete it.", param="id")
+        copies = self._repository.begin_delete(file_id, caller.user_id, GRACE)
+        if copies:
+            self._tools.deletion.run(copies)
+
+    def _targets(self, caller: Caller, names: Sequence[str]) -> list[Deployment]:
+        return targets(names, self._default_targets, self._deployments, caller)
+
+    def model_names(self, caller: Caller, copy: Copy) -> list[str]:
+        """The model groups through which this caller can use the copy."""
+        groups = (item.model_group for item in self._deployments if item.account.name == copy.account)
+        return list(dict.fromkeys(group for group in groups if caller.may_use(group)))
+
+
+def targets(
+    names: Sequence[str], default: Sequence[str], deployments: Sequence[Deployment], caller: Caller
+) -> list[Deployment]:
+    """The deployments behind `target_model_names`: public names or `provider/model` as the configuration has it.
+
+    Pure. Raises InvalidRequest naming the first entry that is unknown or not allowed, and those that are.
+    """
+    allowed = [deployment for deployment in deployments if caller.may_use(deployment.model_group)]
+    known = ", ".join(dict.fromkeys(deployment.model_group for deployment in allowed)) or "none"
+    wanted = names or default
+    if not wanted:
+        raise InvalidRequest(
+            f"target_model_names is missing. Name the models that the file is for, of: {known}.",
+            param="target_model_names",
+        )
+    found: list[Deployment] = []
+    for name in wanted:
+        matching = [item for item in allowed if name in (item.model_group, item.target)]
+        if not matching:
+            raise InvalidRequest(
+                f"target_model_names: {name[:200]!r} is not a model that this key may use. Allowed: {known}.",
+                param="target_model_names",
+            )
+        found += matching
+    return found

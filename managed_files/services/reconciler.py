@@ -1,0 +1,103 @@
+"""Makes true what was promised: deletes, ends crashed uploads, expires files, follows processing. One in a cluster."""
+
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from managed_files.database import Database
+from managed_files.errors import GatewayError
+from managed_files.providers.base import Provider
+from managed_files.records import Copy, CopyState
+from managed_files.repository import FileRepository
+from managed_files.services.deletion import Deletion
+
+_LOCK = 0x6D66_0002
+_BATCH = 100
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one pass did: files by why their copies go, copies by outcome."""
+
+    crashed: int = 0
+    expired: int = 0
+    deleted: int = 0
+    postponed: int = 0
+    processed: int = 0
+
+
+class Reconciler:
+    """One pass is safe to run anywhere at any time: rows are claimed with SKIP LOCKED and pushed into the future."""
+
+    def __init__(self, repository: FileRepository, providers: Mapping[str, Provider], deletion: Deletion):
+        self._repository = repository
+        self._providers = providers
+        self._deletion = deletion
+
+    def run_once(self) -> Report:
+        """Everything that is due now. A provider's failure postpones its copy and stops nothing else."""
+        crashed = self._repository.end_expired_leases(_BATCH)
+        expired = self._repository.expire(_BATCH)
+        deleted = postponed = processed = 0
+        while due := self._repository.claim_due(_BATCH):
+            for copy, attempts in due:
+                if copy.state is CopyState.PROCESSING:
+                    processed += self._follow(copy)
+                elif self._delete(copy, attempts):
+                    deleted += 1
+                else:
+                    postponed += 1
+        self._repository.forget_files()
+        return Report(crashed, expired, deleted, postponed, processed)
+
+    def _delete(self, copy: Copy, attempts: int) -> bool:
+        """A copy of unknown id is looked for twice: the provider may have been finishing it at the first look."""
+        return not self._deletion.run([copy], look_again=attempts < 2)
+
+    def _follow(self, copy: Copy) -> bool:
+        """Asks how far the provider is; whether it has finished, for better or worse."""
+        try:
+            state = self._providers[copy.account].ready(copy.stored_id)
+        except (GatewayError, KeyError) as error:
+            log.warning("copy of %s at %s: state unknown: %s", copy.file_id, copy.account, error)
+            return False
+        if state is CopyState.PROCESSING:
+            return False
+        reason = None if state is CopyState.READY else "The provider could not process the file."
+        self._repository.end_processing(copy, state, reason)
+        return True
+
+
+class ReconcilerThread:
+    """Runs passes in the background, in whichever process of the cluster holds the advisory lock."""
+
+    def __init__(self, reconciler: Reconciler, database: Database, interval: float):
+        self._reconciler = reconciler
+        self._database = database
+        self._interval = interval
+        self._stop = threading.Event()
+        self._pid = 0
+
+    def start(self) -> None:
+        """Idempotent within a process; a forked child starts its own."""
+        if self._pid != os.getpid():
+            self._pid, self._stop = os.getpid(), threading.Event()
+            threading.Thread(target=self._run, args=(self._stop,), name="reconciler", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ends after the pass that runs."""
+        self._stop.set()
+
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.wait(self._interval):
+            try:
+                with self._database.leadership(_LOCK) as connection:
+                    while connection is not None and not stop.is_set():
+                        self._reconciler.run_once()
+                        stop.wait(self._interval)
+                        connection.execute("SELECT 1")  # the lock is gone if its connection is
+            except Exception as error:
+                log.warning("reconciler: the pass failed and will be repeated: %s", error)

@@ -1,0 +1,89 @@
+"""Where a chat request may name files, and which it names. Pure functions of the request's values."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from managed_files.errors import InvalidRequest
+from managed_files.ids import file_ids_in, is_file_id
+
+Path = tuple[str | int, ...]
+
+_CARRIERS: dict[str, tuple[Path, ...]] = {  # by part type: where its id stands
+    "file": (("file", "file_id"),),
+    "image_url": (("image_url", "url"), ("image_url",)),
+    "input_audio": (("input_audio", "data"),),
+}
+_OF_PROVIDERS = ("file-", "file_", "files/", "gs://", "s3://")  # how providers' own ids and addresses begin
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Part `part` of message `message` carries `file_id`; `managed` if it has the shape of ours, else a provider's."""
+
+    message: int
+    part: int
+    file_id: str
+    param: str
+
+    @property
+    def managed(self) -> bool:
+        return is_file_id(self.file_id)
+
+
+def references(body: Mapping[str, Any]) -> list[Reference]:
+    """Every part that carries a file id, in order. Raises InvalidRequest for one of our ids anywhere else."""
+    found = dict(_carried(body.get("messages")))
+    for path, text in _texts(body, ()):
+        ids = file_ids_in(text)
+        if ids and (path not in found or text != ids[0]):
+            raise InvalidRequest(
+                f"{_dotted(path)} contains the file id {ids[0]}, but a file can only be named by a content part: "
+                '{"type": "file", "file": {"file_id": …}}. Move it there.',
+                param=_dotted(path),
+            )
+    return list(found.values())
+
+
+def _carried(messages: Any) -> Iterator[tuple[Path, Reference]]:
+    for i, message in _items(messages):
+        for j, part in _items(message.get("content")):
+            for carrier in _CARRIERS.get(str(part.get("type")), ()):
+                text = _at(part, carrier)
+                if isinstance(text, str) and _names_a_file(carrier, text):
+                    path = ("messages", i, "content", j, *carrier)
+                    yield path, Reference(i, j, text, _dotted(path))
+
+
+def _items(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
+    if isinstance(value, list):
+        yield from ((index, item) for index, item in enumerate(value) if isinstance(item, dict))
+
+
+def _at(part: Any, path: Path) -> Any:
+    for key in path:
+        part = part.get(key) if isinstance(part, dict) else None
+    return part
+
+
+def _names_a_file(carrier: Path, text: str) -> bool:
+    """`file_id` always does; an image's url or audio's data may hold a web address or the bytes themselves."""
+    return carrier == ("file", "file_id") or text.startswith(_OF_PROVIDERS)
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every string of the request, keys included, with its path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield (*path, key), key
+            yield from _texts(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, (*path, index))
+
+
+def _dotted(path: Path) -> str:
+    """`messages[0].content[1].file.file_id`."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).lstrip(".")

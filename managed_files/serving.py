@@ -1,0 +1,82 @@
+"""gunicorn's configuration: `gunicorn -c python:managed_files.serving wsgi:application`.
+
+MANAGED_FILES_HOST, _PORT, _WORKERS, _THREADS and _WORKER_CLASS change it. The master starts the embedded database and
+applies migrations before the first worker exists, and stops the database after the last one is gone.
+"""
+
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from app import config_path, database_url
+from managed_files import migrate
+from managed_files.errors import GatewayError
+from managed_files.providers.registry import CATALOG
+from managed_files.settings import load
+from managed_files.web import observe
+
+_STACK_BYTES = 256 * 1024  # a thread that relays a stream is shallow, and there may be a thousand
+_LOOPBACK = ("127.", "localhost", "[::1]", "::1")
+_WEAK_KEY_LENGTH = 16
+log = logging.getLogger("managed_files.serving")
+
+_host = os.environ.get("MANAGED_FILES_HOST", "127.0.0.1")
+bind = [f"{_host}:{os.environ.get('MANAGED_FILES_PORT', '4000')}"]
+workers = int(os.environ.get("MANAGED_FILES_WORKERS", "1"))
+worker_class = os.environ.get("MANAGED_FILES_WORKER_CLASS", "gthread")
+threads = int(os.environ.get("MANAGED_FILES_THREADS", "1024"))  # one a stream; they exist once they are needed
+worker_connections = threads + 256
+backlog = 2048
+timeout = 60
+graceful_timeout = 30
+keepalive = 75
+control_socket_disable = True
+errorlog = "-"
+loglevel = "warning"
+proc_name = "managed-files"
+pythonpath = str(Path(__file__).resolve().parent.parent)
+
+
+def on_starting(server: Any) -> None:
+    """In the master, before any fork. A configuration that cannot be used ends the start with its reason."""
+    observe.configure_logging()
+    try:
+        settings = load(config_path(), CATALOG)
+        os.environ["DATABASE_URL"] = url = database_url(settings)
+        migrate.apply(url)
+    except GatewayError as error:
+        sys.exit(f"managed-files: {error.message}")
+    _warn_about_keys(settings.master_key, server.cfg.address)
+    log.info("serving %s on %s", ", ".join(sorted({d.model_group for d in settings.deployments})), bind[0])
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """In each worker, before it loads the application."""
+    threading.stack_size(_STACK_BYTES)
+
+
+def post_worker_init(worker: Any) -> None:
+    """In each worker, once it can serve: work that waits since the last run does not wait for a request."""
+    worker.wsgi.extensions["managed_files"].background.start()
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """In each worker, at its end."""
+    gateway = worker.wsgi.extensions["managed_files"]
+    gateway.background.stop()
+    gateway.database.close()
+
+
+def _warn_about_keys(master_key: str | None, address: list[Any]) -> None:
+    """A key that anybody would try first is no protection once others can reach the port."""
+    if master_key is None:
+        log.warning("general_settings.master_key is not set: only keys made with `keys create` work")
+    elif len(master_key) < _WEAK_KEY_LENGTH and not all(str(host).startswith(_LOOPBACK) for host, *_ in address):
+        log.warning(
+            "WARNING: the master key is weak (shorter than %d characters) and the gateway listens on an address that "
+            "other machines can reach. Set a long random general_settings.master_key NOW.",
+            _WEAK_KEY_LENGTH,
+        )

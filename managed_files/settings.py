@@ -1,0 +1,156 @@
+"""The configuration file as values: read, checked, environment filled in. Knows no provider by name."""
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
+
+from managed_files.errors import ConfigError
+from managed_files.model_list import Catalog, Environment, deployments_of
+from managed_files.records import Account, Deployment
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that an operator can set. Sizes in MiB, times in seconds."""
+
+    deployments: tuple[Deployment, ...] = ()
+    master_key: str | None = field(default=None, repr=False)
+    database_url: str | None = field(default=None, repr=False)
+    data_dir: Path = Path(".managed-files")
+    default_target_model_names: tuple[str, ...] = ()
+    allow_provider_file_ids: bool = False
+    max_file_size_mb: int = 512
+    max_request_size_mb: int = 128
+    processing_timeout: float = 30.0
+    reconcile_interval: float = 5.0
+    database_connections: int = 8
+
+    @property
+    def accounts(self) -> dict[str, Account]:
+        """Every account by name; deployments that share one appear once."""
+        return {deployment.account.name: deployment.account for deployment in self.deployments}
+
+
+class GeneralSchema(Schema):
+    """`general_settings`: LiteLLM's names where it has one."""
+
+    master_key = fields.String(allow_none=True)
+    database_url = fields.String(allow_none=True)
+    data_dir = fields.String()
+    default_target_model_names = fields.List(fields.String())
+    allow_provider_file_ids = fields.Boolean()
+    max_file_size_mb = fields.Integer(validate=validate.Range(min=1))
+    max_request_size_mb = fields.Integer(validate=validate.Range(min=1))
+    processing_timeout = fields.Float(validate=validate.Range(min=0))
+    reconcile_interval = fields.Float(validate=validate.Range(min=0.05))
+    database_connections = fields.Integer(validate=validate.Range(min=2))
+
+    @pre_load
+    def split_names(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """`default_target_model_names` may be one text with commas, as in a request."""
+        names = data.get("default_target_model_names")
+        if not isinstance(names, str):
+            return data
+        return data | {"default_target_model_names": [name.strip() for name in names.split(",") if name.strip()]}
+
+
+class EntrySchema(Schema):
+    """One entry of `model_list`; `params` is an alias of `litellm_params`."""
+
+    model_name = fields.String(required=True, validate=validate.Length(min=1))
+    litellm_params = fields.Dict(keys=fields.String(), required=True)
+
+    @pre_load
+    def alias(self, data: Any, **_: Any) -> Any:
+        """Renames `params`."""
+        if isinstance(data, dict) and "params" in data and "litellm_params" not in data:
+            return {key: value for key, value in data.items() if key != "params"} | {"litellm_params": data["params"]}
+        return data
+
+
+class ConfigSchema(Schema):
+    """The file's top level."""
+
+    model_list = fields.List(fields.Nested(EntrySchema, unknown=EXCLUDE), required=True)
+    general_settings = fields.Nested(GeneralSchema, unknown=EXCLUDE)
+    environment_variables = fields.Dict(keys=fields.String())
+
+
+def load(path: Path, catalog: Catalog, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Reads a YAML file written for this gateway or for LiteLLM. Raises ConfigError naming the entry and the remedy."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration file {path} is not valid YAML: {error}") from error
+    return parse(raw, catalog, environ)
+
+
+def parse(raw: Any, catalog: Catalog, environ: Mapping[str, str] = os.environ) -> Settings:
+    """A configuration as plain values to Settings. Unused keys are named in one warning."""
+    if not isinstance(raw, dict):
+        raise ConfigError("The configuration must be a mapping with the key model_list.")
+    environment = Environment({**environ, **_texts(raw.get("environment_variables"))})
+    general = environment.filled(raw.get("general_settings") or {}, "general_settings")
+    try:
+        config = ConfigSchema(unknown=EXCLUDE).load(raw | {"general_settings": general})
+    except ValidationError as error:
+        raise ConfigError(f"The configuration cannot be used: {_explained(error.messages)}") from error
+    deployments, unused = deployments_of(config["model_list"], catalog, environment)
+    _warn_unused(_unused_keys(raw) + unused)
+    return Settings(deployments=deployments, **_general(config["general_settings"], environ))
+
+
+def _general(given: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    """LiteLLM's and twelve-factor variables stand in for what the file leaves out."""
+    values = {key: value for key, value in given.items() if value is not None}
+    for key, variables in {
+        "master_key": ("MANAGED_FILES_MASTER_KEY", "LITELLM_MASTER_KEY"),
+        "database_url": ("DATABASE_URL",),
+        "data_dir": ("MANAGED_FILES_DATA_DIR",),
+    }.items():
+        found = next((environ[name] for name in variables if environ.get(name)), None)
+        if key not in values and found is not None:
+            values[key] = found
+    if "default_target_model_names" in values:
+        values["default_target_model_names"] = tuple(values["default_target_model_names"])
+    if "data_dir" in values:
+        values["data_dir"] = Path(values["data_dir"])
+    return values
+
+
+def _texts(variables: Any) -> dict[str, str]:
+    return {str(key): str(value) for key, value in variables.items()} if isinstance(variables, dict) else {}
+
+
+def _unused_keys(raw: dict[str, Any]) -> list[str]:
+    general = raw.get("general_settings") or {}
+    unused = [key for key in raw if key not in ConfigSchema().fields]
+    unused += [f"general_settings.{key}" for key in general if key not in GeneralSchema().fields]
+    for entry in raw.get("model_list") or []:
+        unused += [f"model_list[].{key}" for key in entry if key not in EntrySchema().fields and key != "params"]
+    return unused
+
+
+def _warn_unused(keys: list[str]) -> None:
+    if keys:
+        log.warning("configuration keys that this gateway does not use: %s", ", ".join(dict.fromkeys(keys)))
+
+
+def _explained(messages: Any, path: str = "") -> str:
+    """marshmallow's nested messages as `model_list[0].model_name: Missing data …`."""
+    if isinstance(messages, dict):
+        return "; ".join(
+            _explained(inner, f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}".lstrip("."))
+            for key, inner in messages.items()
+        )
+    return f"{path}: {' '.join(str(message) for message in messages)}"

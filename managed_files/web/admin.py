@@ -1,0 +1,111 @@
+"""The routes of /key: admins make, list and revoke API keys. LiteLLM's paths and field names."""
+
+import re
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from marshmallow import Schema, fields, validate
+
+from managed_files.database import Row
+from managed_files.errors import InvalidRequest, NotFound
+from managed_files.keys import KeyRepository, NewKey, digest, seconds_of
+from managed_files.records import Caller
+from managed_files.web.auth import Authenticator
+from managed_files.web.checks import checked
+
+
+class GenerateRequest(Schema):
+    """Body of /key/generate. `duration`: `30s`, `15m`, `12h`, `30d`; absent for ever."""
+
+    user_id = fields.String(load_default="default_user_id", validate=validate.Length(1, 200))
+    team_id = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 200))
+    key_alias = fields.String(load_default=None, allow_none=True)
+    models = fields.List(fields.String(), load_default=list)
+    duration = fields.String(load_default=None, allow_none=True)
+    metadata = fields.Dict(load_default=dict)
+    admin = fields.Boolean(load_default=False)
+
+
+class DeleteRequest(Schema):
+    """Body of /key/delete: keys or their tokens, or aliases."""
+
+    keys = fields.List(fields.String(), load_default=list)
+    key_aliases = fields.List(fields.String(), load_default=list)
+
+
+class ListQuery(Schema):
+    """Query of /key/list."""
+
+    user_id = fields.String(load_default=None)
+    page = fields.Integer(load_default=1, validate=validate.Range(min=1))
+    size = fields.Integer(load_default=100, validate=validate.Range(1, 1000))
+
+
+def blueprint(auth: Authenticator, keys: KeyRepository) -> Blueprint:
+    """POST /key/generate, /key/delete; GET /key/info, /key/list."""
+    routes = Blueprint("admin", __name__)
+
+    @routes.post("/key/generate")
+    @auth.admin
+    def generate(caller: Caller) -> Response:
+        wanted = checked(GenerateRequest(), request.get_json(silent=True))
+        duration = wanted.pop("duration")
+        new = NewKey(
+            user_id=wanted["user_id"],
+            team_id=wanted["team_id"],
+            models=tuple(wanted["models"]),
+            admin=wanted["admin"],
+            seconds=None if duration is None else seconds_of(duration),
+            alias=wanted["key_alias"],
+            metadata=wanted["metadata"],
+        )
+        key, row = keys.create(new, caller.user_id)
+        return jsonify({"key": key} | _shape(row))
+
+    @routes.post("/key/delete")
+    @auth.admin
+    def delete(caller: Caller) -> Response:
+        wanted = checked(DeleteRequest(), request.get_json(silent=True))
+        if not (wanted["keys"] or wanted["key_aliases"]):
+            raise InvalidRequest("Name the keys to delete in 'keys' or 'key_aliases'.", param="keys")
+        revoked = keys.revoke([_digest(key) for key in wanted["keys"]], wanted["key_aliases"], caller.user_id)
+        if not revoked:
+            raise NotFound("None of these keys is alive.", param="keys")
+        return jsonify(deleted_keys=revoked)
+
+    @routes.get("/key/info")
+    @auth.required
+    def info(caller: Caller) -> Response:
+        """Any key may ask about itself; admins about every key."""
+        named = request.args.get("key") if caller.admin else None
+        wanted = _digest(named) if named else auth.credentials().digest
+        rows = keys.page(key_digest=wanted, limit=1)
+        if not rows:
+            raise NotFound("There is no such key in the table of keys.", param="key")
+        return jsonify(key=rows[0]["token"], info=_shape(rows[0]))
+
+    @routes.get("/key/list")
+    @auth.admin
+    def index(caller: Caller) -> Response:
+        query = checked(ListQuery(), request.args.to_dict())
+        start = (query["page"] - 1) * query["size"]
+        rows = keys.page(user_id=query["user_id"], limit=query["size"] + 1, offset=start)
+        return jsonify(
+            keys=[_shape(row) for row in rows[: query["size"]]],
+            current_page=query["page"],
+            has_more=len(rows) > query["size"],
+        )
+
+    return routes
+
+
+def _digest(key_or_token: str) -> bytes:
+    """A key itself, or the token that lists show for it."""
+    is_token = re.fullmatch(r"[0-9a-f]{64}", key_or_token) is not None
+    return bytes.fromhex(key_or_token) if is_token else digest(key_or_token)
+
+
+def _shape(row: Row) -> dict[str, Any]:
+    shape = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in row.items()}
+    return shape | {"expires": shape.pop("expires_at"), "blocked": shape.pop("revoked_at") is not None}

@@ -1,0 +1,27 @@
+"""Checks plain values against a schema; its complaints become InvalidRequest. Knows marshmallow, no route."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError
+
+from managed_files.errors import InvalidRequest
+
+
+def checked(schema: Schema, given: Any) -> dict[str, Any]:
+    """The values that the schema knows, converted. Raises InvalidRequest naming the first field that is wrong."""
+    if not isinstance(given, Mapping):
+        raise InvalidRequest("The request body is not a JSON object.")
+    try:
+        return dict(schema.load(given, unknown=EXCLUDE))
+    except ValidationError as error:
+        raise complaint(error.messages) from error
+
+
+def complaint(messages: Any) -> InvalidRequest:
+    """The first of a schema's complaints."""
+    name, found = next(iter(messages.items()))
+    while isinstance(found, dict):
+        inner, found = next(iter(found.items()))
+        name = f"{name}[{inner}]" if isinstance(inner, int) else f"{name}.{inner}"
+    return InvalidRequest(f"'{name}': {' '.join(found)}", param=str(name))

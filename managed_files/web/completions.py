@@ -1,0 +1,57 @@
+"""The route of /chat/completions. The caller is found in the same statement as the files, so not by a decorator."""
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+from marshmallow import INCLUDE, Schema, fields, validate
+
+from managed_files import tracing
+from managed_files.errors import InvalidRequest, TooLarge, UnsupportedMediaType
+from managed_files.services.completions import Completions
+from managed_files.web.auth import Authenticator
+from managed_files.web.checks import complaint
+
+
+class ChatRequest(Schema):
+    """Shallow on purpose: the provider judges the rest, and nested schemas cost milliseconds on long chats."""
+
+    model = fields.String(required=True, validate=validate.Length(min=1))
+    messages = fields.List(fields.Raw(validate=lambda item: isinstance(item, dict)), required=True)
+    stream = fields.Boolean(truthy={True}, falsy={False}, allow_none=True)
+
+
+_SCHEMA = ChatRequest(unknown=INCLUDE)
+
+
+def blueprint(auth: Authenticator, completions: Completions, max_request_bytes: int) -> Blueprint:
+    """POST /chat/completions."""
+    routes = Blueprint("completions", __name__)
+
+    @routes.post("/chat/completions")
+    def create() -> Response:
+        credentials = auth.credentials()
+        body = _body(max_request_bytes)
+        tracing.current().model = body["model"]
+        answer = completions.create(credentials, body)
+        response = Response(answer.pieces, content_type=answer.content_type)
+        if answer.content_type.startswith("text/event-stream"):
+            response.headers["Cache-Control"] = "no-cache"
+            response.headers["X-Accel-Buffering"] = "no"  # asks a proxy in front not to hold events back
+        return response
+
+    return routes
+
+
+def _body(max_bytes: int) -> dict[str, Any]:
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("Send the request as JSON, with Content-Type: application/json.")
+    if (request.content_length or 0) > max_bytes:
+        raise TooLarge(f"The request body is larger than {max_bytes} bytes. Upload large files and name their ids.")
+    request.max_content_length = max_bytes
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InvalidRequest("The request body is not a JSON object.")
+    errors = _SCHEMA.validate(body)
+    if errors:
+        raise complaint(errors)
+    return body

@@ -1,0 +1,85 @@
+"""A request id on every answer, one log line a request. Never bodies, never keys."""
+
+import json
+import logging
+import secrets
+import sys
+import time
+
+from flask import Flask, Response, g, request
+
+from managed_files import tracing
+
+log = logging.getLogger("managed_files.requests")
+
+
+def install(app: Flask) -> None:
+    """Adds the hooks. The line is written when the last byte has been sent, so that streams are timed whole."""
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def _begin() -> None:
+    g.began = time.perf_counter()
+    g.trace = tracing.start(f"req_{secrets.token_hex(12)}")
+
+
+def _end(response: Response) -> Response:
+    trace, began = g.trace, g.began
+    response.headers["x-request-id"] = trace.request_id
+    method, rule, status = request.method, request.url_rule, response.status_code
+    route = rule.rule if rule else request.path[:200]
+    response.call_on_close(lambda: _write(trace, method, route, status, began))
+    return response
+
+
+def _write(trace: tracing.Trace, method: str, route: str, status: int, began: float) -> None:
+    if log.isEnabledFor(logging.INFO):
+        facts = {
+            "id": trace.request_id,
+            "route": f"{method} {route}",
+            "status": status,
+            "model": trace.model,
+            "bytes": trace.bytes,
+            "milliseconds": round((time.perf_counter() - began) * 1000, 1),
+            "statements": trace.statements,
+            "upstream_calls": trace.upstream_calls,
+        }
+        log.info("request", extra={"facts": facts})
+
+
+class JSONLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = {"time": self.formatTime(record), "level": record.levelname, "logger": record.name}
+        extra = getattr(record, "facts", None)
+        facts |= extra if extra is not None else {"message": record.getMessage()}
+        if record.exc_info:
+            facts["exception"] = self.formatException(record.exc_info)
+        return json.dumps(facts, ensure_ascii=False, default=str)
+
+
+class ForPeople(logging.Formatter):
+    """The same for a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = getattr(record, "facts", None)
+        if facts is None:
+            return super().format(record)
+        shown = " ".join(f"{key}={value}" for key, value in facts.items() if key not in ("route", "status") and value)
+        return f"{self.formatTime(record, '%H:%M:%S')} {facts['status']} {facts['route']} {shown}"
+
+
+def configure_logging() -> None:
+    """Our lines to standard error: readable on a terminal, else JSON. A host that has configured logging keeps it."""
+    root = logging.getLogger("managed_files")
+    if root.handlers or logging.getLogger().handlers:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(ForPeople() if sys.stderr.isatty() else JSONLines())
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)

@@ -1,0 +1,88 @@
+-- name: file_of_caller
+-- One file, if this caller may see it.
+SELECT * FROM visible_files
+WHERE id = %(id)s AND (%(admin)s OR owner = %(user_id)s OR team = %(team_id)s);
+
+-- name: caller_and_files
+-- The caller behind a key, and of the named files those that this caller may use. No row: no such caller.
+WITH caller AS (
+    SELECT user_id, team_id, models, admin
+    FROM api_keys
+    WHERE digest = %(digest)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+    UNION ALL
+    SELECT %(master_user)s, NULL, '{}', true WHERE %(master_user)s::text IS NOT NULL
+)
+SELECT caller.user_id, caller.team_id, caller.models, caller.admin, f.id, f.mime_type, f.copies
+FROM caller LEFT JOIN visible_files AS f
+    ON f.id = ANY(%(ids)s::text[])
+    AND (caller.admin OR f.owner = caller.user_id OR f.team = caller.team_id);
+
+-- name: list_files_desc
+-- A page of the caller's own and team's files, newest first. `after` may have been deleted since by this caller.
+WITH place AS (
+    SELECT created_at FROM files WHERE id = %(after)s AND (owner = %(user_id)s OR team = %(team_id)s)
+    UNION ALL
+    SELECT (detail ->> 'created_at')::timestamptz FROM audit
+    WHERE subject = %(after)s AND action = 'file.delete' AND detail ->> 'owner' = %(user_id)s
+    LIMIT 1
+), cursor AS (
+    SELECT CASE WHEN %(after)s::text IS NULL THEN 'infinity' ELSE (SELECT created_at FROM place) END AS stored_at
+), mine AS (
+    SELECT id, stored_at FROM visible_files
+    WHERE owner = %(user_id)s AND (%(purpose)s::text IS NULL OR purpose = %(purpose)s)
+        AND (stored_at, id) < ((SELECT stored_at FROM cursor), coalesce(%(after)s::text, ''))
+    ORDER BY stored_at DESC, id DESC LIMIT %(limit)s
+), ours AS (
+    SELECT id, stored_at FROM visible_files
+    WHERE team = %(team_id)s AND (%(purpose)s::text IS NULL OR purpose = %(purpose)s)
+        AND (stored_at, id) < ((SELECT stored_at FROM cursor), coalesce(%(after)s::text, ''))
+    ORDER BY stored_at DESC, id DESC LIMIT %(limit)s
+), page AS (
+    SELECT id, stored_at FROM mine UNION SELECT id, stored_at FROM ours
+    ORDER BY stored_at DESC, id DESC LIMIT %(limit)s
+)
+SELECT f.* FROM page JOIN visible_files AS f USING (id) ORDER BY page.stored_at DESC, page.id DESC;
+
+-- name: list_files_asc
+-- A page of the caller's own and team's files, oldest first. `after` may have been deleted since by this caller.
+WITH place AS (
+    SELECT created_at FROM files WHERE id = %(after)s AND (owner = %(user_id)s OR team = %(team_id)s)
+    UNION ALL
+    SELECT (detail ->> 'created_at')::timestamptz FROM audit
+    WHERE subject = %(after)s AND action = 'file.delete' AND detail ->> 'owner' = %(user_id)s
+    LIMIT 1
+), cursor AS (
+    SELECT CASE WHEN %(after)s::text IS NULL THEN '-infinity' ELSE (SELECT created_at FROM place) END AS stored_at
+), mine AS (
+    SELECT id, stored_at FROM visible_files
+    WHERE owner = %(user_id)s AND (%(purpose)s::text IS NULL OR purpose = %(purpose)s)
+        AND (stored_at, id) > ((SELECT stored_at FROM cursor), coalesce(%(after)s::text, ''))
+    ORDER BY stored_at, id LIMIT %(limit)s
+), ours AS (
+    SELECT id, stored_at FROM visible_files
+    WHERE team = %(team_id)s AND (%(purpose)s::text IS NULL OR purpose = %(purpose)s)
+        AND (stored_at, id) > ((SELECT stored_at FROM cursor), coalesce(%(after)s::text, ''))
+    ORDER BY stored_at, id LIMIT %(limit)s
+), page AS (
+    SELECT id, stored_at FROM mine UNION SELECT id, stored_at FROM ours
+    ORDER BY stored_at, id LIMIT %(limit)s
+)
+SELECT f.* FROM page JOIN visible_files AS f USING (id) ORDER BY page.stored_at, page.id;
+
+-- name: begin_delete
+-- Takes the file from every caller's sight; its copies wait for deletion, `grace` seconds left to this request.
+WITH deleted AS (
+    UPDATE files SET state = 'deleting'
+    WHERE id = %(id)s AND state = 'stored'
+    RETURNING id, owner, created_at
+), claim AS (
+    DELETE FROM idempotency USING deleted WHERE idempotency.file_id = deleted.id
+), trail AS (
+    INSERT INTO audit (actor, action, subject, detail)
+    SELECT %(actor)s, 'file.delete', id, jsonb_build_object('owner', owner, 'created_at', created_at) FROM deleted
+)
+UPDATE copies SET state = 'deleting', attempts = 0, next_attempt_at = now() + %(grace)s * interval '1 second'
+FROM deleted
+WHERE copies.file_id = deleted.id
+RETURNING copies.file_id, copies.account, copies.provider, copies.state, copies.remote_id,
+    floor(extract(epoch FROM deleted.created_at))::bigint AS since;

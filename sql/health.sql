@@ -1,0 +1,3 @@
+-- name: applied_migrations
+-- The names of the migrations that this database has.
+SELECT migration_id FROM _yoyo_migration;

@@ -1,0 +1,74 @@
+-- name: end_expired_leases
+-- Uploads whose process died: their copies wait for deletion from now on.
+WITH lost AS (
+    SELECT id FROM files WHERE state = 'uploading' AND lease_until < now()
+    ORDER BY lease_until LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+), ended AS (
+    UPDATE files SET state = 'deleting', lease_until = NULL FROM lost WHERE files.id = lost.id
+    RETURNING files.id
+), claim AS (
+    DELETE FROM idempotency USING ended WHERE idempotency.file_id = ended.id
+), marked AS (
+    UPDATE copies SET state = 'deleting', next_attempt_at = now() FROM ended WHERE copies.file_id = ended.id
+)
+SELECT id FROM ended;
+
+-- name: expire_files
+-- Files whose time is over: their copies wait for deletion from now on.
+WITH over AS (
+    SELECT id FROM files WHERE state = 'stored' AND expires_at <= now()
+    ORDER BY expires_at LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+), ended AS (
+    UPDATE files SET state = 'deleting' FROM over WHERE files.id = over.id
+    RETURNING files.id, files.owner, files.created_at
+), claim AS (
+    DELETE FROM idempotency USING ended WHERE idempotency.file_id = ended.id
+), trail AS (
+    INSERT INTO audit (actor, action, subject, detail)
+    SELECT 'reconciler', 'file.expire', id, jsonb_build_object('owner', owner, 'created_at', created_at) FROM ended
+), marked AS (
+    UPDATE copies SET state = 'deleting', next_attempt_at = now() FROM ended WHERE copies.file_id = ended.id
+)
+SELECT id FROM ended;
+
+-- name: claim_due_copies
+-- Takes copies that wait; the next attempt comes after an exponential back-off with jitter, 5 seconds to 1 hour.
+WITH due AS (
+    SELECT file_id, account FROM copies
+    WHERE state IN ('deleting', 'processing') AND next_attempt_at <= now()
+    ORDER BY next_attempt_at LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE copies SET
+    attempts = copies.attempts + 1,
+    next_attempt_at = now() + least(interval '1 hour', interval '5 seconds' * power(2, least(copies.attempts, 10)))
+        * (0.75 + random() / 2)
+FROM due
+WHERE copies.file_id = due.file_id AND copies.account = due.account
+RETURNING copies.file_id, copies.account, copies.provider, copies.state, copies.remote_id, copies.attempts,
+    (SELECT floor(extract(epoch FROM created_at))::bigint FROM files WHERE files.id = copies.file_id) AS since;
+
+-- name: forget_copies
+-- Copies that are gone at their providers.
+DELETE FROM copies WHERE file_id = %(file_id)s AND account = ANY(%(accounts)s::text[]) AND state = 'deleting';
+
+-- name: forget_files
+-- Deleted files whose last copy is gone.
+DELETE FROM files
+WHERE state = 'deleting' AND NOT EXISTS (SELECT FROM copies WHERE copies.file_id = files.id);
+
+-- name: note_copy_error
+-- Why the last attempt at a waiting copy failed; the next one comes in `delay` seconds if given.
+UPDATE copies SET
+    error = %(error)s,
+    next_attempt_at = CASE
+        WHEN %(delay)s::float8 IS NULL THEN next_attempt_at ELSE now() + %(delay)s * interval '1 second'
+    END
+WHERE file_id = %(file_id)s AND account = %(account)s;
+
+-- name: end_processing
+-- A copy that its provider has finished working on.
+UPDATE copies SET state = %(state)s, error = %(error)s, next_attempt_at = NULL
+WHERE file_id = %(file_id)s AND account = %(account)s AND state = 'processing';
