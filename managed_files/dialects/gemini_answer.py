@@ -130,15 +130,15 @@ def _token(token: Json) -> Json:
 
 def usage(metadata: Json) -> Json:
     """usageMetadata as `usage`, in tokens. Thoughts are part of OpenAI's completion, but not of Gemini's candidates."""
-    prompt = metadata.get("promptTokenCount", 0) + metadata.get("toolUsePromptTokenCount", 0)
-    thoughts = metadata.get("thoughtsTokenCount", 0)
-    completion = metadata.get("candidatesTokenCount", 0) + thoughts
+    prompt = _tokens(metadata, "promptTokenCount") + _tokens(metadata, "toolUsePromptTokenCount")
+    thoughts = _tokens(metadata, "thoughtsTokenCount")
+    completion = _tokens(metadata, "candidatesTokenCount") + thoughts
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
-        "total_tokens": metadata.get("totalTokenCount", prompt + completion),
+        "total_tokens": _tokens(metadata, "totalTokenCount") or prompt + completion,
         "prompt_tokens_details": {
-            "cached_tokens": metadata.get("cachedContentTokenCount", 0),
+            "cached_tokens": _tokens(metadata, "cachedContentTokenCount"),
             "audio_tokens": _audio_tokens(metadata.get("promptTokensDetails")),
         },
         "completion_tokens_details": {
@@ -148,8 +148,12 @@ def usage(metadata: Json) -> Json:
     }
 
 
+def _tokens(counts: Json, name: str) -> int:
+    return int(counts.get(name) or 0)  # the JSON form of a protobuf leaves zeros out
+
+
 def _audio_tokens(details: list[Json] | None) -> int:
-    return sum(entry.get("tokenCount", 0) for entry in details or () if entry.get("modality") == "AUDIO")
+    return sum(_tokens(entry, "tokenCount") for entry in details or () if entry.get("modality") == "AUDIO")
 
 
 def _because(what: str, why: str | None) -> str:

@@ -19,20 +19,28 @@ _RENAMED = {
     "logprobs": "responseLogprobs",
     "top_logprobs": "logprobs",
 }
+# Many clients always send these zeros, which mean "off"; models without the feature refuse even a zero.
+_OFF_AT_ZERO = ("presence_penalty", "frequency_penalty", "top_logprobs")
 _STOP_LIMIT = 5  # GenerationConfig.stopSequences
 
 
 def take_config(fields: Json, google: Json, model: str) -> Json:
     """Takes the settings out of `fields` and of Google's extras; returns generationConfig. Raises InvalidRequest."""
-    config = {theirs: fields.pop(ours) for ours, theirs in _RENAMED.items() if ours in fields}
     _check_modalities(fields)
     return {
-        **config,
+        **_take_renamed(fields),
         **_take_length(fields),
         **_take_stop(fields),
         **_take_format(fields),
         **_take_thinking(fields, google, model),
     }
+
+
+def _take_renamed(fields: Json) -> Json:
+    for name in _OFF_AT_ZERO:
+        if fields.get(name) == 0:
+            del fields[name]
+    return {theirs: fields.pop(ours) for ours, theirs in _RENAMED.items() if ours in fields}
 
 
 def _check_modalities(fields: Json) -> None:

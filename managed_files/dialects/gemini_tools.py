@@ -98,6 +98,8 @@ def _declaration(function: Json, where: str) -> Json:
 
 
 def _check_known(names: list[str] | None, declarations: list[Json]) -> None:
+    if names == []:  # Gemini would take an empty list for all of them
+        raise InvalidRequest("'tool_choice' allows no tool at all; say \"none\".", param="tool_choice")
     known = {declaration["name"] for declaration in declarations}
     for name in names or ():
         if name not in known:

@@ -8,6 +8,7 @@ from managed_files.dialects.sse import error_event
 
 _BORDER = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n")
 _DONE = re.compile(rb"(?:\A|[\r\n])data: ?\[DONE\]\s")
+_LONGEST_BORDER = 4
 _HELD_LIMIT = 1024 * 1024
 
 
@@ -40,11 +41,12 @@ class OpenAIRelay:
         self._done = False
 
     def feed(self, data: bytes) -> bytes:
-        searched = max(len(self._held) - 3, 0)  # a border is at most four bytes long
+        """The bytes up to the end of the last event that is complete."""
+        searched = max(len(self._held) - _LONGEST_BORDER + 1, 0)
         pending = self._held + data
         end = _last_border(pending, searched)
         if end == 0 and len(pending) > _HELD_LIMIT:
-            end, self._inside = len(pending), True
+            end, self._inside = len(pending) - _LONGEST_BORDER, True
         elif end:
             self._inside = False
         complete, self._held = pending[:end], pending[end:]

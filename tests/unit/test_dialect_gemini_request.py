@@ -80,6 +80,7 @@ def test_length(body: Json) -> None:
         {"temperature": None, "tools": None, "response_format": None, "stop": None, "audio": None, "metadata": None},
         {"response_format": {"type": "text"}, "tool_choice": "none", "tools": [], "stop": []},
         {"parallel_tool_calls": True, "function_call": "auto"},
+        {"presence_penalty": 0, "frequency_penalty": 0.0, "top_logprobs": 0},
     ],
 )
 def test_fields_that_change_no_answer(body: Json) -> None:

@@ -93,6 +93,24 @@ def test_tool_calls_are_numbered_across_events() -> None:
     ]
 
 
+def test_a_request_with_functions_is_answered_with_function_call() -> None:
+    exchange = Exchange("chatcmpl-1", 1700000000, "public-name", functions=True)
+    values = chunks(piece({"functionCall": {"name": "f"}}, finishReason="STOP"), exchange=exchange)
+    assert [(c["delta"], c["finish_reason"]) for value in values for c in value["choices"]] == [
+        ({"role": "assistant", "content": "", "function_call": {"name": "f", "arguments": "{}"}}, None),
+        ({}, "function_call"),
+    ]
+
+
+def test_probabilities_stand_beside_their_text() -> None:
+    result = {"chosenCandidates": [{"token": "a", "logProbability": -1.5}]}
+    (first, _) = chunks(piece({"text": "a"}, logprobsResult=result, finishReason="STOP"))
+    assert first["choices"][0]["logprobs"] == {
+        "content": [{"token": "a", "logprob": -1.5, "bytes": [97], "top_logprobs": []}],
+        "refusal": None,
+    }
+
+
 def test_candidates_do_not_mix() -> None:
     call = {"functionCall": {"id": "c1", "name": "f"}}
     events = (

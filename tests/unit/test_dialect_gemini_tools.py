@@ -85,6 +85,7 @@ def test_strict_holds_the_model_to_the_schema(value: str, config: Json) -> None:
         ({"tools": [tool("a")], "functions": [{"name": "b"}]}, "functions"),
         ({"tools": [tool("a")], "tool_choice": tool("z")}, "tool_choice"),
         ({"tools": [tool("a")], "tool_choice": allowed("auto", "z")}, "tool_choice"),
+        ({"tools": [tool("a")], "tool_choice": allowed("required")}, "tool_choice"),
         ({"tools": [tool("a")], "tool_choice": {"type": "custom", "custom": {"name": "a"}}}, "tool_choice"),
         ({"tools": [tool("a")], "tool_choice": "sometimes"}, "tool_choice"),
         (

@@ -78,9 +78,14 @@ def test_complete_events_leave_at_once() -> None:
 def test_an_endless_event_is_held_to_one_mebibyte() -> None:
     stream, piece = OpenAIRelay(), b"x" * 65536
     held = [stream.feed(piece) for _ in range(17)]
-    assert (held, stream.feed(b"x\n\n"), stream.finish()) == ([b""] * 16 + [piece * 17], b"x\n\n", b"")
+    assert (held, stream.feed(b"x\n\n"), stream.finish()) == ([b""] * 16 + [(piece * 17)[:-4]], b"xxxxx\n\n", b"")
 
 
 def test_an_error_never_lands_inside_an_endless_event() -> None:
     start = b"data: " + b"x" * 1048576
-    assert relay(start, b"y", broken="gone") == start + b"\n\n" + error_event("gone")
+    assert relay(start, b"y", broken="gone") == start[:-4] + b"\n\n" + error_event("gone")
+
+
+def test_the_end_of_an_endless_event_may_be_split() -> None:
+    whole = b"data: " + b"x" * 1048576 + b"\n\n"
+    assert relay(whole[:-1], whole[-1:]) == whole
