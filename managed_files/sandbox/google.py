@@ -9,7 +9,8 @@ from managed_files.sandbox.gcs import Buckets, StoredObject
 from managed_files.sandbox.gcs_uploads import Uploads
 from managed_files.sandbox.google_auth import TokenService
 from managed_files.sandbox.google_errors import NO_CREDENTIALS, refused, rpc_error, storage_error, storage_refused
-from managed_files.sandbox.server import Handler, Route, Server
+from managed_files.sandbox.routing import Handler, Route
+from managed_files.sandbox.server import Server
 from managed_files.sandbox.store import Shelf
 from managed_files.sandbox.vertex import Models
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from managed_files.sandbox.server import Route
+from managed_files.sandbox.routing import Route
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
 
 _AUDIENCE = "https://oauth2.googleapis.com/token"

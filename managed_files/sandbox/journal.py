@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any, overload
 
 KEPT_BODY = 1 << 20
@@ -61,8 +62,13 @@ class BodyTap:
             self._kept += data
         self._journal.note(self._recorded, size=size)
 
-    def close(self) -> None:
-        """The body's end: the figures become final."""
+    def __enter__(self) -> "BodyTap":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The body is read as far as it will be: the figures become final."""
         whole = bytes(self._kept) if self._recorded.size <= KEPT_BODY else None
         self._journal.note(self._recorded, sha256=self._digest.hexdigest(), body=whole)
 

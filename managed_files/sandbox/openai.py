@@ -9,7 +9,8 @@ from managed_files.sandbox.answers import Json
 from managed_files.sandbox.openai_chat import complete, read_chat
 from managed_files.sandbox.openai_errors import bad, envelope, model_not_found, unauthorized
 from managed_files.sandbox.openai_files import DEFAULT_LIMIT, PURPOSES, FileStore, StoredFile
-from managed_files.sandbox.server import Handler, Route, Server
+from managed_files.sandbox.routing import Handler, Route
+from managed_files.sandbox.server import Server
 from managed_files.sandbox.store import Shelf
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
 

@@ -171,13 +171,15 @@ def at_odd_borders(events: Iterator[bytes]) -> Iterator[bytes]:
         yield kept
 
 
-def read_chat(request: Request) -> Json:
-    """The request's JSON with its top level checked."""
+def read_chat(request: Request, model: str | None = None) -> Json:
+    """The request's JSON with its top level checked. `model` stands where the path names it."""
     try:
         body = request.body.json()
     except ValueError as error:
         message = "We could not parse the JSON body of your request. The OpenAI API expects a JSON payload."
         raise bad(message) from error
+    if model is not None and isinstance(body, dict):
+        body["model"] = model
     return check_arguments(body)
 
 

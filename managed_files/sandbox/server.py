@@ -2,50 +2,20 @@
 
 import contextlib
 import logging
-import re
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote
 
-from managed_files.sandbox.faults import BodyCutter, ConnectionCut, Fault, FaultBook, Pacer
-from managed_files.sandbox.journal import BodyTap, Journal, Recorded
-from managed_files.sandbox.wire import (
-    BadRequest,
-    ClientGone,
-    Connection,
-    Refused,
-    Reply,
-    Request,
-    json_reply,
-)
+from managed_files.sandbox.control import CONTROL, control_routes
+from managed_files.sandbox.exchange import Exchange
+from managed_files.sandbox.faults import ConnectionCut, Fault, FaultBook
+from managed_files.sandbox.journal import Journal, Recorded
+from managed_files.sandbox.routing import Route
+from managed_files.sandbox.wire import BadRequest, ClientGone, Connection, Refused, Reply, Request
 
 _log = logging.getLogger(__name__)
-_PIECES_BEFORE_CUT = 3
-
-Handler = Callable[[Request], Reply]
-
-
-@dataclass(frozen=True)
-class Route:
-    """`pattern` has `{name}` for one path segment, which arrives decoded in the arguments."""
-
-    method: str
-    pattern: str
-    handler: Handler
-
-    def match(self, path: str) -> dict[str, str] | None:
-        found = self._regex.fullmatch(path)
-        return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
-
-    @cached_property
-    def _regex(self) -> re.Pattern[str]:
-        return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(self.pattern)))
 
 
 class Server:
@@ -62,7 +32,8 @@ class Server:
         self._stopping = threading.Event()
         self._open: dict[Connection, threading.Thread] = {}
         self._lock = threading.Lock()
-        self._routes = self.routes()
+        control = control_routes(self.requests, self.faults, lambda: self.state(), lambda: self.reset())
+        self._routes = [*control, *self.routes()]
 
     def routes(self) -> list[Route]:
         """What the stand-in answers, first match first."""
@@ -149,58 +120,37 @@ class Server:
 
     def _exchange(self, connection: Connection, request: Request) -> bool:
         """Answers one request. Returns whether the connection can be used again."""
-        recorded = Recorded(request.method, request.path, request.query, _plain_headers(request))
-        if not request.path.startswith("/__sandbox__"):
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        recorded = Recorded(request.method, request.path, request.query, headers)
+        if not request.path.startswith(CONTROL):
             self.requests.add(recorded)
-        fault = self.faults.take(request.method, request.path) or Fault(times=None)
-        tap = BodyTap(self.requests, recorded)
+        fault = self.faults.take(request.method, request.path) or Fault()
+        exchange = Exchange(request, recorded, self.requests, fault, self._stopping, self.receive_rate)
         try:
-            return self._answer(connection, request, recorded, fault, tap)
+            return self._answer(connection, exchange)
         except ConnectionCut as cut:
             self.requests.note(recorded, error=f"cut {cut}")
             connection.reset()
         except (ClientGone, OSError) as gone:
             self.requests.note(recorded, error=f"client gone: {type(gone).__name__}")
         finally:
-            tap.close()
             self.requests.note(recorded, finished=True)
         return False
 
-    def _answer(self, connection: Connection, request: Request, recorded: Recorded, fault: Fault, tap: BodyTap) -> bool:
-        self._prepare(request, fault, tap)
-        reply = self._faulty_reply(request, fault) if fault.status else self._reply(request)
-        if fault.cut == "after_commit":
-            raise ConnectionCut(fault.cut)
-        reply = self._disturbed(reply, recorded, fault)
+    def _answer(self, connection: Connection, exchange: Exchange) -> bool:
+        request, status = exchange.request, exchange.fault.status
+        with exchange.prepare():
+            if status is None:
+                reply = self._reply(request)
+            else:
+                reply = exchange.refusal(self.error(request, status, "The sandbox was told to fail."))
+        reply = exchange.disturbed(reply)
         keep_alive = request.body.ended and request.headers.get("Connection", "").lower() != "close"
-        tap.close()
-        self.requests.note(recorded, status=reply.status)
+        self.requests.note(exchange.recorded, status=reply.status)
         connection.send(reply, keep_alive=keep_alive, with_body=request.method != "HEAD")
         if not request.body.ended:
             connection.linger(request.body)
         return keep_alive
-
-    def _prepare(self, request: Request, fault: Fault, tap: BodyTap) -> None:
-        if fault.cut == "before":
-            raise ConnectionCut(fault.cut)
-        request.body.taps.append(tap)
-        if rate := fault.receive_rate or self.receive_rate:
-            request.body.taps.append(Pacer(rate, self._stopping))
-        if fault.cut == "mid_body":
-            request.body.taps.append(BodyCutter(request.body.length))
-
-    def _faulty_reply(self, request: Request, fault: Fault) -> Reply:
-        if fault.read_body:
-            for _ in request.body:
-                pass
-        status = fault.status or 500
-        if fault.body is None:
-            reply = self.error(request, status, "The sandbox was told to fail.")
-        elif isinstance(fault.body, bytes):
-            reply = Reply(status, fault.body)
-        else:
-            reply = json_reply(fault.body, status)
-        return replace(reply, headers={**reply.headers, **fault.headers})
 
     def _reply(self, request: Request) -> Reply:
         try:
@@ -219,32 +169,3 @@ class Server:
             if args is not None:
                 return route.handler(request.with_args(args))
         return self.error(request, 404, f"Invalid URL ({request.method} {request.path})")
-
-    def _disturbed(self, reply: Reply, recorded: Recorded, fault: Fault) -> Reply:
-        self._stopping.wait(fault.delay)
-        if not isinstance(reply.body, bytes):
-            return replace(reply, body=self._slowly(reply.body, recorded, fault))
-        if fault.gate:
-            fault.gate.wait()
-        if fault.cut != "mid_stream":
-            return reply
-        half = iter((reply.body[: len(reply.body) // 2],))
-        headers = {**reply.headers, "Content-Length": str(len(reply.body))}
-        return Reply(reply.status, self._slowly(half, recorded, fault), headers)
-
-    def _slowly(self, pieces: Iterator[bytes], recorded: Recorded, fault: Fault) -> Iterator[bytes]:
-        for number, piece in enumerate(pieces):
-            if number == 1 and fault.gate:
-                fault.gate.wait()
-            if number and fault.piece_delay:
-                self._stopping.wait(fault.piece_delay)
-            if number == _PIECES_BEFORE_CUT and fault.cut == "mid_stream":
-                break
-            recorded.sent.append((time.monotonic(), len(piece)))
-            yield piece
-        if fault.cut == "mid_stream":
-            raise ConnectionCut(fault.cut)
-
-
-def _plain_headers(request: Request) -> dict[str, str]:
-    return {name.lower(): value for name, value in request.headers.items()}

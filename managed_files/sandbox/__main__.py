@@ -1,0 +1,67 @@
+"""Runs all stand-ins in a process of their own: `python -m managed_files.sandbox`."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from typing import Any
+
+from managed_files.sandbox.azure import AzureSandbox
+from managed_files.sandbox.google import GoogleSandbox
+from managed_files.sandbox.openai import OpenAISandbox
+from managed_files.sandbox.openai_files import DEFAULT_LIMIT
+
+_STACK = 256 << 10  # bytes a thread: a thousand streams are a thousand threads
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m managed_files.sandbox", description=__doc__)
+    parser.add_argument("--receive-rate", type=float, help="bytes a second at which bodies are read")
+    parser.add_argument("--max-file-bytes", type=int, default=DEFAULT_LIMIT, help="OpenAI's limit of one file")
+    parser.add_argument("--keep-up-to", type=int, help="larger files are measured, but not kept on disk")
+    parser.add_argument("--token-life", type=int, default=3599, help="seconds an access token of Google lasts")
+    return parser.parse_args()
+
+
+def facts(openai: OpenAISandbox, azure: AzureSandbox, google: GoogleSandbox) -> dict[str, Any]:
+    """What a client needs to know: addresses, keys, the service account."""
+    return {
+        "openai": {"url": openai.url, "api_key": next(iter(openai.api_keys))},
+        "azure": {
+            "url": azure.url,
+            "api_key": next(iter(azure.api_keys)),
+            "deployments": azure.deployments,
+        },
+        "google": {
+            "url": google.url,
+            "project": google.project,
+            "bucket": google.bucket,
+            "service_account": google.service_account_info(),
+        },
+    }
+
+
+def main() -> None:
+    """Prints one JSON line and serves until SIGTERM or SIGINT."""
+    arguments = _arguments()
+    threading.stack_size(_STACK)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    limits = {"max_file_bytes": arguments.max_file_bytes, "keep_up_to": arguments.keep_up_to}
+    rate = arguments.receive_rate
+    with ExitStack() as stack:
+        openai = stack.enter_context(OpenAISandbox(receive_rate=rate, **limits))
+        azure = stack.enter_context(AzureSandbox(receive_rate=rate, **limits))
+        google = stack.enter_context(
+            GoogleSandbox(receive_rate=rate, keep_up_to=arguments.keep_up_to, token_life=arguments.token_life)
+        )
+        sys.stdout.write(json.dumps(facts(openai, azure, google)) + "\n")
+        sys.stdout.flush()
+        stopped.wait()
+
+
+if __name__ == "__main__":
+    main()
