@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from managed_files.dialects.base import Exchange
-from managed_files.dialects.openai import OpenAIRelay
 from managed_files.dialects.registry import DIALECTS
 from managed_files.dialects.sse import error_event
 
@@ -19,7 +18,7 @@ CUT = error_event("The provider's stream ended in the middle of an event.")
 
 
 def relay(*pieces: bytes, broken: str | None = None) -> bytes:
-    stream = OpenAIRelay()
+    stream = OPENAI.stream(EXCHANGE)
     return b"".join(map(stream.feed, pieces)) + stream.finish(broken)
 
 
@@ -67,7 +66,7 @@ def test_end_of_the_stream(data: bytes, broken: str | None, sent: bytes) -> None
 
 
 def test_complete_events_leave_at_once() -> None:
-    stream = OpenAIRelay()
+    stream = OPENAI.stream(EXCHANGE)
     assert [stream.feed(piece) for piece in (b"data: 1\n", b"\ndata", b": 2\n\n")] == [
         b"",
         b"data: 1\n\n",
@@ -76,7 +75,7 @@ def test_complete_events_leave_at_once() -> None:
 
 
 def test_an_endless_event_is_held_to_one_mebibyte() -> None:
-    stream, piece = OpenAIRelay(), b"x" * 65536
+    stream, piece = OPENAI.stream(EXCHANGE), b"x" * 65536
     held = [stream.feed(piece) for _ in range(17)]
     assert (held, stream.feed(b"x\n\n"), stream.finish()) == ([b""] * 16 + [(piece * 17)[:-4]], b"xxxxx\n\n", b"")
 
