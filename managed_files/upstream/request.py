@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sized
 from typing import Protocol
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from requests import PreparedRequest
 from requests.structures import CaseInsensitiveDict
@@ -13,6 +13,7 @@ from managed_files.upstream.pool import Origin
 
 BLOCK = 256 * 1024  # bytes of a body per send
 _EXPECTED_BODY = frozenset({"POST", "PUT", "PATCH"})  # some servers answer 411 without a Content-Length
+_STANDARD = {"User-Agent": "managed-files", "Accept": "*/*", "Accept-Encoding": "identity"}
 _TARGET = re.compile(r"[\x21-\x7e]+").fullmatch
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*").fullmatch
 
@@ -31,9 +32,7 @@ def prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | Bo
     request = PreparedRequest()
     request.method = method.upper()
     request.url = url
-    request.headers = CaseInsensitiveDict(
-        {"Host": urlsplit(url).netloc, "User-Agent": "managed-files", "Accept": "*/*", "Accept-Encoding": "identity"}
-    )
+    request.headers = CaseInsensitiveDict(_STANDARD)
     request.headers.update(headers)
     request.headers.update(_framing(request.method, body))
     request.body = body  # type: ignore[assignment]  # requests takes readers too; its stubs do not say so
@@ -45,7 +44,8 @@ def head(request: PreparedRequest, url: SplitResult, origin: Origin) -> bytes:
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     if not _TARGET(target):
         raise UpstreamError("refused", f"{origin.host}: the URL is not percent-encoded.", sent=False)
-    lines = [f"{name}: {value}" for name, value in request.headers.items()]
+    lines = [] if "Host" in request.headers else [f"Host: {origin.netloc}"]
+    lines += [f"{name}: {value}" for name, value in request.headers.items()]
     for line in lines:
         if not _HEADER(line):
             name = line.partition(":")[0]
