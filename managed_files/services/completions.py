@@ -112,6 +112,7 @@ def _exchange(body: Mapping[str, Any], deployment: Deployment) -> Exchange:
         created=int(time.time()),
         model=deployment.model,
         include_usage=bool(isinstance(options, dict) and options.get("include_usage")),
+        functions=bool(body.get("functions")) and not body.get("tools"),
     )
 
 
