@@ -28,12 +28,23 @@ _CANCELLED = 499
 class Bucket:
     """Objects named `<prefix>/<file id>/<filename>`. `headers` gives the current credentials."""
 
-    def __init__(self, endpoint: str, location: str, wire: Wire, headers: Callable[[], dict[str, str]]):
-        """`endpoint`: with or without a scheme, as STORAGE_EMULATOR_HOST may be. `location`: `[gs://]bucket[/prefix]`."""
+    def __init__(
+        self,
+        endpoint: str,
+        location: str,
+        wire: Wire,
+        headers: Callable[[], dict[str, str]],
+        pause: Callable[[float], object] | None = None,
+    ):
+        """`endpoint`: with or without a scheme, as STORAGE_EMULATOR_HOST may be. `location`: `[gs://]bucket[/prefix]`.
+
+        `pause` waits a number of seconds between two attempts.
+        """
         self._endpoint = (endpoint if "://" in endpoint else f"http://{endpoint}").rstrip("/")
         self._name, _, self._prefix = location.removeprefix("gs://").strip("/").partition("/")
         self._wire = wire
         self._headers = headers
+        self._pause = pause or threading.Event().wait
 
     def uri(self, file_id: str, filename: str) -> str:
         """`gs://bucket/…`: where the file will be. Pure."""
@@ -43,7 +54,7 @@ class Bucket:
         """Sends the file as it arrives. A failure cancels what is half sent."""
         session = self._begun(uri, upload.mime_type)
         try:
-            _Session(session, self._wire, upload.source).send()
+            _Session(session, self._wire, upload.source, self._pause).send()
         except BaseException:
             self._cancel(session)
             raise
@@ -86,10 +97,11 @@ class Bucket:
 class _Session:
     """One resumable upload, from its first byte to its last, over as many attempts as it takes."""
 
-    def __init__(self, url: str, wire: Wire, source: Source):
+    def __init__(self, url: str, wire: Wire, source: Source, pause: Callable[[float], object]):
         self._url = url
         self._wire = wire
         self._source = source
+        self._pause = pause
         self._stored = 0
         self._complete = False
 
@@ -106,7 +118,7 @@ class _Session:
                 failures = 1 if self._stored > before else failures + 1
                 if not failure.retryable or failures == _ATTEMPTS:
                     raise
-                _pause(failure.retry_after, failures)
+                self._pause(_seconds(failure.retry_after, failures))
 
     def _send_rest(self) -> None:
         position, reader = self._stored, self._source.open(self._stored)
@@ -144,7 +156,7 @@ def _split(uri: str) -> tuple[str, str]:
     return bucket, name
 
 
-def _pause(retry_after: str | None, failures: int) -> None:
-    """As long as the provider asks, else 0.5 s · 2ⁿ; with jitter, so that a crowd does not come back at once."""
+def _seconds(retry_after: str | None, failures: int) -> float:
+    """As long as the provider asks, else 0.25 s · 2ⁿ; with jitter, so that a crowd does not come back at once."""
     asked = float(retry_after) if retry_after and retry_after.isdigit() else 0.25 * 2.0**failures
-    threading.Event().wait(min(asked, _LONGEST_PAUSE) * random.uniform(1.0, 1.25))  # noqa: S311 - no secret
+    return min(asked, _LONGEST_PAUSE) * random.uniform(1.0, 1.25)  # noqa: S311 - no secret

@@ -68,6 +68,8 @@ class Authority:
         info = _described(self._given)
         module, make = _KINDS[info["type"]]
         credentials = getattr(importlib.import_module(module).Credentials, make)(info, scopes=_SCOPES)
+        if info["type"] == "authorized_user" and info.get("token_uri"):  # google-auth reads only a service account's
+            credentials = credentials.with_token_uri(info["token_uri"])
         return credentials, info.get("project_id")
 
     def _failed(self, error: Exception) -> ProviderFailed:
