@@ -88,14 +88,14 @@ class Attempt:
         running, self._running = self._running, None
         if running is None:
             return
-        running.cancel()
-        outcomes = running.outcomes()
-        copies = self._tools.repository.abandon(self._file.id, GRACE)
-        clean = [copy.account for copy in copies if _left_nothing(outcomes[copy.account])]
-        self._tools.repository.forget_copies(self._file.id, clean)
-        unclear = [copy for copy in copies if copy.account not in clean]
-        self._tools.deletion.run(unclear, look_again=True)
-        self._held.close()
+        with self._held:  # should the database be away, the lease runs out and the reconciler does the rest
+            running.cancel()
+            outcomes = running.outcomes()
+            copies = self._tools.repository.abandon(self._file.id, GRACE)
+            clean = [copy.account for copy in copies if _left_nothing(outcomes[copy.account])]
+            self._tools.repository.forget_copies(self._file.id, clean)
+            unclear = [copy for copy in copies if copy.account not in clean]
+            self._tools.deletion.run(unclear, look_again=unclear)
 
     def _upload(self) -> Upload:
         file, fields = self._file, self.order.fields

@@ -14,7 +14,7 @@ from managed_files.repository import FileRepository
 from managed_files.services.deletion import Deletion
 
 _LOCK = 0x6D66_0002
-_BATCH = 100
+_BATCH = 64
 log = logging.getLogger(__name__)
 
 
@@ -43,19 +43,13 @@ class Reconciler:
         expired = self._repository.expire(_BATCH)
         deleted = postponed = processed = 0
         while due := self._repository.claim_due(_BATCH):
-            for copy, attempts in due:
-                if copy.state is CopyState.PROCESSING:
-                    processed += self._follow(copy)
-                elif self._delete(copy, attempts):
-                    deleted += 1
-                else:
-                    postponed += 1
+            processed += sum(self._follow(copy) for copy, _ in due if copy.state is CopyState.PROCESSING)
+            doomed = [(copy, attempts) for copy, attempts in due if copy.state is CopyState.DELETING]
+            # A copy of unknown id is looked for twice: its provider may have been finishing it at the first look.
+            gone = self._deletion.run([copy for copy, _ in doomed], look_again=[c for c, n in doomed if n < 2])
+            deleted, postponed = deleted + gone, postponed + len(doomed) - gone
         self._repository.forget_files()
         return Report(crashed, expired, deleted, postponed, processed)
-
-    def _delete(self, copy: Copy, attempts: int) -> bool:
-        """A copy of unknown id is looked for twice: the provider may have been finishing it at the first look."""
-        return not self._deletion.run([copy], look_again=attempts < 2)
 
     def _follow(self, copy: Copy) -> bool:
         """Asks how far the provider is; whether it has finished, for better or worse."""

@@ -11,6 +11,7 @@ from managed_files.fanout import Fanout, Outcome
 from managed_files.providers.base import Provider
 from managed_files.records import Copy, CopyState, File, Upload
 from managed_files.repository import FileRepository
+from managed_files.services.deletion import CLOCK_SKEW
 
 _ATTEMPTS = 3  # at each provider, while the failure is one that may pass
 _LONGEST_PAUSE = 20.0  # seconds; a provider that asks for more fails the upload, and the client sees its Retry-After
@@ -78,7 +79,7 @@ class RunningUpload:
     def _clear(self, provider: Provider, failure: ProviderFailed) -> None:
         """After an answer that never came, removes what the provider may have stored, before anything is repeated."""
         if failure.ambiguous:
-            for remote_id in provider.find(self._upload.file_id, self.file.created_at - 600):
+            for remote_id in provider.find(self._upload.file_id, self.file.created_at - CLOCK_SKEW):
                 provider.delete(remote_id)
 
     def _processed(self, copy: Copy) -> Copy:
