@@ -1,4 +1,4 @@
-"""A real server whose answers a test writes byte by byte, and certificates for it. And the door to it."""
+"""A real server whose answers a test writes byte by byte, and certificates for it. And bodies to send to it."""
 
 import datetime
 import socket
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import cast
 
 from cryptography import x509
@@ -178,6 +178,32 @@ def echo_once(peer: Peer) -> None:
     received = peer.receive()
     if received is not None and received.complete:
         peer.answer(received.body.decode())
+
+
+class Steps:
+    """A body in given pieces. An exception among them is raised, an event is waited for."""
+
+    def __init__(self, *steps: bytes | Exception | Event):
+        self.steps = list(steps)
+
+    def read(self, size: int, /) -> bytes:
+        while self.steps:
+            step = self.steps.pop(0)
+            if isinstance(step, bytes):
+                return step
+            if isinstance(step, Exception):
+                raise step
+            assert step.wait(20)
+        return b""
+
+
+class SizedSteps(Steps):
+    def __init__(self, length: int, *steps: bytes | Exception | Event):
+        super().__init__(*steps)
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
 
 
 @dataclass

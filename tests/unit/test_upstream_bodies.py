@@ -8,35 +8,9 @@ import pytest
 
 from managed_files.errors import LengthChanged, SpoolBroken, UpstreamError
 from managed_files.upstream import Body
-from tests.raw_server import Peer, Received, calling, echo
+from tests.raw_server import Peer, Received, SizedSteps, Steps, calling, echo
 
 BLOCK = b"x" * 262_144
-
-
-class Steps:
-    """A body in given pieces. An exception among them is raised; an event is waited for."""
-
-    def __init__(self, *steps: bytes | Exception | Event):
-        self.steps = list(steps)
-
-    def read(self, size: int, /) -> bytes:
-        while self.steps:
-            step = self.steps.pop(0)
-            if isinstance(step, bytes):
-                return step
-            if isinstance(step, Exception):
-                raise step
-            assert step.wait(20)
-        return b""
-
-
-class SizedSteps(Steps):
-    def __init__(self, length: int, *steps: bytes | Exception | Event):
-        super().__init__(*steps)
-        self.length = length
-
-    def __len__(self) -> int:
-        return self.length
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from managed_files.errors import ConfigError, UpstreamError
 from managed_files.upstream import Upstream
 from managed_files.upstream.environment import Environment
-from tests.raw_server import Certificate, Peer, certificate, echo, serving
+from tests.raw_server import Certificate, Peer, Steps, certificate, echo, serving
 
 PROXY = "http://proxy:3128"
 
@@ -139,15 +139,13 @@ def test_under_tls_only_a_refusal_stops_an_upload(trusted: Certificate, early: b
         if not early:
             peer.answer(str(len(received.body)))
 
-    class Upload:
-        left = [b"x" * 100_000] * 3
-
-        def read(self, size: int, /) -> bytes:
-            if len(self.left) < 3:
-                assert answered.wait(20)
-            return self.left.pop() if self.left else b""
-
+    body = Steps(b"x" * 100_000, answered, b"x" * 100_000, b"x" * 100_000)
     environ = {"SSL_CERT_FILE": str(trusted.path)}
     with serving(serve, trusted.context) as server, closing(Upstream(environ=environ)) as upstream:
-        Upload.left = [b"x" * 100_000] * 3
-        assert upstream.send("POST", server.url, body=Upload()).text == ("no" if early else "300000")
+        assert upstream.send("POST", server.url, body=body).text == ("no" if early else "300000")
+
+
+def test_a_handshake_that_does_not_come_runs_into_the_timeout() -> None:
+    with serving(lambda peer: peer.rfile.read()) as server, pytest.raises(UpstreamError) as caught:
+        Upstream(connect_timeout=0.1, environ={}).send("GET", f"https://127.0.0.1:{server.port}/")
+    assert (caught.value.kind, caught.value.sent) == ("timeout", False)
