@@ -59,7 +59,7 @@ def deployments_of(
         deployment = _deployment(entry, where, catalog, environment)
         if deployment is not None:
             deployments.append(deployment)
-            known = {*_COMMON, *(p.name for p in catalog.parameters[deployment.provider])}
+            known = _known(catalog.parameters[deployment.provider])
             unused += [f"litellm_params.{key}" for key in entry["litellm_params"] if key not in known]
     if not deployments:
         raise ConfigError(
@@ -80,9 +80,14 @@ def _deployment(entry: Mapping[str, Any], where: str, catalog: Catalog, environm
         log.warning("%s: %s is left out: no provider of this gateway serves it", where, target)
         return None
     parameters = catalog.parameters[provider]
-    params = _with_defaults(environment.filled(dict(raw), where), parameters, environment, where)
+    used = {key: value for key, value in raw.items() if key in _known(parameters)}
+    params = _with_defaults(environment.filled(used, where), parameters, environment, where)
     account = Account(_account_name(provider, params, raw, parameters), provider, params)
     return Deployment(entry["model_name"], target, model, account, params)
+
+
+def _known(parameters: Sequence[Parameter]) -> set[str]:
+    return {*_COMMON, *(parameter.name for parameter in parameters)}
 
 
 def _provider_of(target: str, raw: Mapping[str, Any], catalog: Catalog) -> tuple[str | None, str]:

@@ -100,7 +100,8 @@ def parse(raw: Any, catalog: Catalog, environ: Mapping[str, str] = os.environ) -
     if not isinstance(raw, dict):
         raise ConfigError("The configuration must be a mapping with the key model_list.")
     environment = Environment({**environ, **_texts(raw.get("environment_variables"))})
-    general = environment.filled(raw.get("general_settings") or {}, "general_settings")
+    used = _used(raw.get("general_settings"))  # what we do not use may refer to variables that are not set
+    general = environment.filled(used, "general_settings")
     try:
         config = ConfigSchema(unknown=EXCLUDE).load(raw | {"general_settings": general})
     except ValidationError as error:
@@ -126,6 +127,12 @@ def _general(given: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any
     if "data_dir" in values:
         values["data_dir"] = Path(values["data_dir"])
     return values
+
+
+def _used(general: Any) -> Any:
+    if not isinstance(general, dict):
+        return general or {}
+    return {key: value for key, value in general.items() if key in GeneralSchema().fields}
 
 
 def _texts(variables: Any) -> dict[str, str]:
