@@ -1,6 +1,8 @@
 """Where Google's tokens come from, and how many threads share one."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -190,3 +192,9 @@ def test_an_expired_token_is_never_used(google: GoogleSandbox, made: Any) -> Non
     clock.ahead = 4000
 
     assert credentials.headers() != old
+
+
+def test_google_auth_is_not_loaded_before_it_is_needed() -> None:
+    program = "import sys, managed_files.providers.registry; print('google.auth' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "False\n"

@@ -1,0 +1,14 @@
+"""The conformance suite runs once for every provider."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.benches import BENCHES, Bench
+
+
+@pytest.fixture(params=BENCHES, ids=lambda kind: kind.name)
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    bench: Bench = request.param()
+    yield bench
+    bench.close()
