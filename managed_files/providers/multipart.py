@@ -11,8 +11,8 @@ _ESCAPES = {code: f"%{code:02X}" for code in (*range(0x20), 0x7F, ord('"'))} | {
 _MEDIA_TYPE = re.compile(r"[\x20-\x7e]+").fullmatch
 
 
-class MultipartStream:
-    """The body when the file's size is not known: without `__len__`, so it is sent chunked. Read once, by one thread.
+class MultipartFile:
+    """The body for a file of `size` bytes: its length is told before the first byte is read. Read once, by one thread.
 
     `fields`: names and values, in order; `name`: the file's field; `content_type`: of the file. A `content_type` that
     is not one printable line becomes `application/octet-stream`.
@@ -25,6 +25,7 @@ class MultipartStream:
         filename: str,
         content_type: str,
         reader: Reader,
+        size: int,
     ):
         boundary = secrets.token_hex(16)
         pairs = fields.items() if isinstance(fields, Mapping) else fields
@@ -37,6 +38,10 @@ class MultipartStream:
         self._reader = reader
         self._in_file = True
         self._after = f"\r\n--{boundary}--\r\n".encode()
+        self._length = len(self._before) + size + len(self._after)
+
+    def __len__(self) -> int:
+        return self._length
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes, b"" at the end. Blocks and raises as the file's reader does."""
@@ -49,25 +54,6 @@ class MultipartStream:
             self._in_file = False
         piece, self._after = self._after[:size], self._after[size:]
         return piece
-
-
-class MultipartFile(MultipartStream):
-    """The same for a file of `size` bytes: its length is told before the first byte is read."""
-
-    def __init__(
-        self,
-        fields: Mapping[str, str] | Iterable[tuple[str, str]],
-        name: str,
-        filename: str,
-        content_type: str,
-        reader: Reader,
-        size: int,
-    ):
-        super().__init__(fields, name, filename, content_type, reader)
-        self._length = len(self._before) + size + len(self._after)
-
-    def __len__(self) -> int:
-        return self._length
 
 
 def _disposition(boundary: str, name: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import FileStorage
 from werkzeug.formparser import parse_form_data
 
-from managed_files.providers.multipart import MultipartFile, MultipartStream
+from managed_files.providers.multipart import MultipartFile
 
 _NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 _FIELDS = st.lists(st.tuples(_NAMES.filter(bool), _NAMES), max_size=4)
@@ -22,11 +22,11 @@ class FileReader(io.BytesIO):
         return min(size, len(self.getvalue()) - self.tell())
 
 
-def drain(body: MultipartStream, size: int) -> bytes:
+def drain(body: MultipartFile, size: int) -> bytes:
     return b"".join(iter(lambda: body.read(size), b""))
 
 
-def parsed(body: MultipartStream, size: int) -> tuple[list[tuple[str, str]], list[tuple[str, str, str, bytes]]]:
+def parsed(body: MultipartFile, size: int) -> tuple[list[tuple[str, str]], list[tuple[str, str, str, bytes]]]:
     raw = drain(body, size)
     environ = {
         "REQUEST_METHOD": "POST",
@@ -89,15 +89,6 @@ def test_a_lone_surrogate_in_a_name_is_replaced() -> None:
     assert parsed(body, 100) == ([], [("file", "a?b", "text/plain", b"x")])
 
 
-def test_a_stream_of_unknown_size_tells_no_length() -> None:
-    body = MultipartStream({"purpose": "batch"}, "file", "a.jsonl", "application/jsonl", FileReader(b"{}"))
-    assert (hasattr(body, "__len__"), *parsed(body, 7)) == (
-        False,
-        [("purpose", "batch")],
-        [("file", "a.jsonl", "application/jsonl", b"{}")],
-    )
-
-
 def test_boundaries_differ_from_body_to_body() -> None:
-    types = {MultipartStream({}, "file", "a", "text/plain", FileReader(b"")).content_type for _ in range(50)}
+    types = {MultipartFile({}, "file", "a", "text/plain", FileReader(b""), 0).content_type for _ in range(50)}
     assert len(types) == 50
