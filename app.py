@@ -40,6 +40,13 @@ class Gateway:
     completions: Completions
     reconciler: Reconciler
     background: ReconcilerThread
+    upstream: Upstream
+
+    def close(self) -> None:
+        """Ends the background after its pass, and gives connections back."""
+        self.background.stop()
+        self.database.close()
+        self.upstream.close()
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -80,6 +87,7 @@ def build_gateway(settings: Settings, url: str) -> Gateway:
         ),
         reconciler=reconciler,
         background=ReconcilerThread(reconciler, database, settings.reconcile_interval),
+        upstream=upstream,
     )
 
 

@@ -94,4 +94,4 @@ def _gateway() -> Iterator[Gateway]:
         try:
             yield gateway
         finally:
-            gateway.database.close()
+            gateway.close()

@@ -65,9 +65,7 @@ def post_worker_init(worker: Any) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """In each worker, at its end."""
-    gateway = worker.wsgi.extensions["managed_files"]
-    gateway.background.stop()
-    gateway.database.close()
+    worker.wsgi.extensions["managed_files"].close()
 
 
 def _warn_about_keys(master_key: str | None, address: list[Any]) -> None:
