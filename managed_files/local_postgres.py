@@ -121,8 +121,8 @@ class LocalPostgres:
             if not self._gone(within=0):
                 self._cluster.signal(signal)
             if self._gone(within=_STOP_SECONDS):
-                return self._cluster.clear()
-        return None
+                self._cluster.clear()
+                break
 
     def _gone(self, within: float) -> bool:
         """Whether no process of the server is left, now or in so many seconds."""
