@@ -22,7 +22,7 @@ from managed_files.services.leases import LeaseKeeper
 from managed_files.services.reconciler import Reconciler, ReconcilerThread
 from managed_files.settings import Settings, load
 from managed_files.upstream import Upstream
-from managed_files.web import admin, completions, errors, files, health, models, observe
+from managed_files.web import admin, clients, completions, errors, files, health, models, observe
 from managed_files.web.auth import Authenticator
 
 _MIB = 1024 * 1024
@@ -62,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["managed_files"] = gateway
     observe.install(app)
+    clients.install(app)
     errors.install(app)
     app.before_request(gateway.background.start)
     _register(app, gateway)
@@ -74,7 +75,7 @@ def build_gateway(settings: Settings, url: str) -> Gateway:
     repository, keys, upstream = FileRepository(database), KeyRepository(database), Upstream()
     providers = {name: build(account, upstream) for name, account in settings.accounts.items()}
     deletion = Deletion(repository, providers, Fanout(16))
-    tools = Tools(repository, providers, Fanout(64), LeaseKeeper(repository), deletion, settings.processing_timeout)
+    tools = Tools(repository, providers, Fanout(256), LeaseKeeper(repository), deletion, settings.processing_timeout)
     reconciler = Reconciler(repository, providers, deletion)
     return Gateway(
         settings=settings,

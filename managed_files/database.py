@@ -12,11 +12,14 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from managed_files import tracing
-from managed_files.errors import Unavailable
+from managed_files.errors import InvalidRequest, Unavailable
 from managed_files.queries import Query
 
 log = logging.getLogger(__name__)
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it repeats what we raise, once a connection
+
+# The server gives a lock up when its holder is gone; a machine that lost its power says no goodbye.
+_KEEPALIVE = (b"SET tcp_keepalives_idle = 10", b"SET tcp_keepalives_interval = 5", b"SET tcp_keepalives_count = 3")
 
 Row = dict[str, Any]
 Pool = ConnectionPool[psycopg.Connection[DictRow]]
@@ -56,6 +59,8 @@ class Database:
     def leadership(self, number: int) -> Iterator[psycopg.Connection[DictRow] | None]:
         """Holds the cluster-wide advisory lock `number` on a connection of its own; None if another holds it."""
         with _translated(), psycopg.connect(self._url, autocommit=True, row_factory=dict_row) as connection:
+            for setting in _KEEPALIVE:
+                connection.execute(setting)
             row = connection.execute("SELECT pg_try_advisory_lock(%s) AS held", (number,)).fetchone()
             yield connection if row and row["held"] else None
 
@@ -105,3 +110,5 @@ def _translated() -> Iterator[None]:
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         log.error("database: %s", str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
         raise Unavailable("The gateway's database does not answer. Try again.") from error
+    except psycopg.DataError as error:
+        raise InvalidRequest("A value of the request holds a character that no text may hold, such as NUL.") from error

@@ -17,6 +17,8 @@ def install(app: Flask) -> None:
     """Registers the handlers for our errors, HTTP's own, and whatever nobody foresaw."""
     app.register_error_handler(GatewayError, _ours)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(RecursionError, _too_deep)
+    app.register_error_handler(TimeoutError, _too_slow)
     app.register_error_handler(Exception, _unforeseen)
 
 
@@ -37,6 +39,15 @@ def _http(error: HTTPException) -> Response:
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
     return response
+
+
+def _too_deep(_: RecursionError) -> Response:
+    return _envelope(400, "The JSON of the request is nested too deeply.", "invalid_request_error", None, None)
+
+
+def _too_slow(_: TimeoutError) -> Response:
+    """Only the client's own socket: what is slow upstream or in the database is translated at its door."""
+    return _envelope(408, "The request body stopped arriving.", "invalid_request_error", None, None)
 
 
 def _unforeseen(error: Exception) -> Response:
