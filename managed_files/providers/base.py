@@ -22,7 +22,7 @@ class Provider(ABC):
     """One account at one provider. Made once per account and process, used by many threads at once.
 
     Every failure is a ProviderFailed with its cause; no secret is in any message. Nothing is left behind by a failed
-    call unless the error says `ambiguous`.
+    call unless the error says `ambiguous`. What the incoming bytes raise (SpoolBroken, LengthChanged) passes through.
     """
 
     name: ClassVar[str]

@@ -36,7 +36,8 @@ class OpenAI(OpenAIFiles):
 
     def _headers(self, extra: Mapping[str, Any] | None) -> dict[str, str]:
         """Servers without keys expect a word all the same, and "EMPTY" is what their own examples send."""
-        headers = {"Authorization": f"Bearer {self.account.params.get('api_key') or 'EMPTY'}"}
+        key = str(self.account.params.get("api_key") or "EMPTY").strip()  # a key read from a file ends with a newline
+        headers = {"Authorization": f"Bearer {key}"}
         if organization := self.account.params.get("organization"):
             headers["OpenAI-Organization"] = organization
         return headers | {name: str(value) for name, value in (extra or {}).items()}

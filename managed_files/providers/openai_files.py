@@ -14,6 +14,7 @@ from managed_files.records import Account, Copy, CopyState, Upload
 from managed_files.upstream import Upstream
 
 _PAGE = 1000
+_NO_FILES_API = frozenset({404, 405})
 _NO_CONTENT = frozenset({400, 405, 501})
 # `uploaded` is where most OpenAI-compatible servers stop, and OpenAI's own files can be used in it; `pending` and
 # `running` are Azure's, and pass.
@@ -74,8 +75,8 @@ class OpenAIFiles(Provider):
         seen: set[str] = set()
         query = {"limit": str(_PAGE), "order": "desc"}
         while True:
-            answer = self.wire.call("GET", self.url("files", **query), headers=self.headers())
-            page = [item for item in answer.get("data") or () if item["id"] not in seen]
+            answer = self._listed(query)
+            page = [item for item in _files(answer) if item["id"] not in seen]
             found += [item["id"] for item in page if str(item.get("filename")).startswith(f"{file_id}_")]
             if not page or answer.get("has_more") is False or _older(page, since):
                 return found
@@ -100,6 +101,16 @@ class OpenAIFiles(Provider):
                 raise ContentUnavailable(f"{self.name} does not return this file: {refused.message}") from refused
             raise
 
+    def _listed(self, query: dict[str, str]) -> dict[str, Any]:
+        """One page. A server that does not even know the path keeps no files."""
+        try:
+            answer: dict[str, Any] = self.wire.call("GET", self.url("files", **query), headers=self.headers())
+        except ProviderFailed as refused:
+            if refused.upstream_status in _NO_FILES_API and "after" not in query:
+                return {}
+            raise
+        return answer
+
     def _file(self, remote_id: str, below: str = "") -> str:
         return self.url(f"files/{quote(remote_id, safe='')}{below}")
 
@@ -111,15 +122,9 @@ class OpenAIFiles(Provider):
         if state is CopyState.FAILED:
             self.delete(remote_id)
             raise ProviderFailed(self.name, f"{self.name} could not use the file: {answer.get('status_details')}")
-        return Copy(
-            upload.file_id,
-            self.account.name,
-            self.name,
-            state,
-            remote_id,
-            upload.mime_type,
-            expires_at=answer.get("expires_at"),
-        )
+        end = answer.get("expires_at")
+        expires_at = end if isinstance(end, int) else None
+        return Copy(upload.file_id, self.account.name, self.name, state, remote_id, upload.mime_type, expires_at)
 
 
 def with_query(url: str, query: dict[str, str]) -> str:
@@ -129,6 +134,12 @@ def with_query(url: str, query: dict[str, str]) -> str:
 
 def _state(answer: dict[str, Any]) -> CopyState:
     return _STATES.get(str(answer.get("status")), CopyState.READY)
+
+
+def _files(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    data = answer.get("data")
+    items = data if isinstance(data, list) else []
+    return [item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]
 
 
 def _older(page: list[dict[str, Any]], since: int | None) -> bool:

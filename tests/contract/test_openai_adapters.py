@@ -95,6 +95,28 @@ def test_find_ends_at_a_server_that_knows_no_pages(openai: OpenAIBench, has_more
     assert openai.provider.find(FILE_ID, 150) == ["f2"]
 
 
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_server_without_a_files_api_holds_nothing(openai: OpenAIBench, status: int) -> None:
+    openai.sandbox.inject(Fault("GET", "/v1/files$", status=status))
+
+    assert openai.provider.find(FILE_ID) == []
+
+
+def test_a_page_that_vanished_is_not_the_end(openai: OpenAIBench) -> None:
+    answering(openai, listed(("f1", f"{FILE_ID}_a.pdf", 1), has_more=True))
+    openai.sandbox.inject(Fault("GET", "/v1/files$", status=404))
+
+    with pytest.raises(ProviderFailed):
+        openai.provider.find(FILE_ID)
+
+
+@pytest.mark.parametrize("page", [{}, {"data": None}, {"data": [None, {}, {"id": 7}]}], ids=str)
+def test_find_survives_a_list_that_is_none(openai: OpenAIBench, page: dict[str, Any]) -> None:
+    answering(openai, page)
+
+    assert openai.provider.find(FILE_ID) == []
+
+
 # upload
 
 
@@ -178,6 +200,7 @@ def endpoint(openai: OpenAIBench, deployment: Deployment) -> tuple[str, dict[str
     ("params", "headers"),
     [
         ({"api_key": "k"}, {"Authorization": "Bearer k"}),
+        ({"api_key": "k\n"}, {"Authorization": "Bearer k"}),
         ({}, {"Authorization": "Bearer EMPTY"}),
         ({"api_key": "k", "organization": "o"}, {"Authorization": "Bearer k", "OpenAI-Organization": "o"}),
         ({"api_key": "k", "extra_headers": {"X-Team": 7}}, {"Authorization": "Bearer k", "X-Team": "7"}),
