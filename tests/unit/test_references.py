@@ -1,0 +1,132 @@
+"""Which parts of a chat request may name files, over hand-made and random requests."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from managed_files.errors import InvalidRequest
+from managed_files.ids import new_file_id
+from managed_files.services.references import references
+
+OURS = "file-mf-" + "b" * 32
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+CARRIERS = {
+    "file": ({"type": "file", "file": {"file_id": OURS, "filename": "a.pdf"}}, "file.file_id"),
+    "image object": ({"type": "image_url", "image_url": {"url": OURS, "detail": "low"}}, "image_url.url"),
+    "image text": ({"type": "image_url", "image_url": OURS}, "image_url"),
+    "audio": ({"type": "input_audio", "input_audio": {"data": OURS, "format": "wav"}}, "input_audio.data"),
+}
+PLACES: dict[str, tuple[dict[str, Any], str]] = {
+    "text content": ({"messages": [{"role": "user", "content": f"see {OURS}"}]}, "messages[0].content"),
+    "text part": (
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": OURS}]}]},
+        "messages[0].content[0].text",
+    ),
+    "more than the id": (
+        {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": f" {OURS}"}}]}]},
+        "messages[0].content[0].file.file_id",
+    ),
+    "wrong part type": (
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "file": {"file_id": OURS}}]}]},
+        "messages[0].content[0].file.file_id",
+    ),
+    "file_data": (
+        {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_data": OURS}}]}]},
+        "messages[0].content[0].file.file_data",
+    ),
+    "tool arguments": (
+        {"messages": [{"role": "assistant", "tool_calls": [{"function": {"arguments": f'{{"f":"{OURS}"}}'}}]}]},
+        "messages[0].tool_calls[0].function.arguments",
+    ),
+    "a key": ({"messages": [], "metadata": {OURS: "x"}}, f"metadata.{OURS}"),
+    "metadata": ({"messages": [], "metadata": {"file": OURS}}, "metadata.file"),
+    "user": ({"messages": [], "user": OURS}, "user"),
+    "model": ({"messages": [], "model": OURS}, "model"),
+    "top-level key": ({"messages": [], OURS: 1}, OURS),
+    "deep": ({"messages": [], "tools": [{"function": {"enum": [[OURS]]}}]}, "tools[0].function.enum[0][0]"),
+}
+PLAIN_TEXT = st.text(max_size=8).filter(lambda text: "file-mf-" not in text)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | PLAIN_TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PLAIN_TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("carrier", sorted(CARRIERS))
+def test_finds_every_carrier_in_every_role(carrier: str, role: str) -> None:
+    part, place = CARRIERS[carrier]
+    body = {"messages": [{"role": "user", "content": "hi"}, {"role": role, "content": [{"type": "text"}, part]}]}
+    found = [(item.message, item.part, item.file_id, item.param, item.managed) for item in references(body)]
+    assert found == [(1, 1, OURS, f"messages[1].content[1].{place}", True)]
+
+
+@pytest.mark.parametrize("place", sorted(PLACES))
+def test_refuses_our_id_anywhere_else(place: str) -> None:
+    body, param = PLACES[place]
+    with pytest.raises(InvalidRequest) as refused:
+        references(body)
+    assert (refused.value.param, OURS in refused.value.message) == (param, True)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://example.org/a.png", "data:image/png;base64,AAAA", "UklGRg==", "filename.png", ""]
+)
+def test_leaves_addresses_and_bytes_alone(text: str) -> None:
+    parts = [
+        {"type": "image_url", "image_url": {"url": text}},
+        {"type": "image_url", "image_url": text},
+        {"type": "input_audio", "input_audio": {"data": text}},
+    ]
+    assert references({"messages": [{"role": "user", "content": parts}]}) == []
+
+
+@pytest.mark.parametrize(
+    "remote_id", ["file-abc123", "file_011CNha8iCJcU1wXNR6q4V8w", "files/abc", "gs://b/o", "s3://b/o"]
+)
+def test_finds_ids_of_providers_and_says_so(remote_id: str) -> None:
+    parts = [
+        {"type": "file", "file": {"file_id": remote_id}},
+        {"type": "image_url", "image_url": {"url": remote_id}},
+        {"type": "input_audio", "input_audio": {"data": remote_id}},
+    ]
+    found = references({"messages": [{"role": "user", "content": parts}]})
+    assert [(item.file_id, item.managed) for item in found] == [(remote_id, False)] * 3
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data())
+def test_an_id_planted_anywhere_in_random_json_is_refused(data: st.DataObject) -> None:
+    planted = new_file_id()
+    body = {"model": "gpt", "messages": [{"role": "user", "content": "hi"}], "extra": data.draw(JSON)}
+    spots = list(_spots(body))
+    _plant(data.draw(st.sampled_from(spots)), f"{data.draw(PLAIN_TEXT)}{planted}", data.draw(st.booleans()))
+    with pytest.raises(InvalidRequest, match=planted):
+        references(json.loads(json.dumps(body)))
+
+
+@settings(deadline=None, max_examples=200)
+@given(JSON, JSON)
+def test_random_json_without_an_id_names_no_file(messages: Any, extra: Any) -> None:
+    assert references({"messages": messages, "extra": extra}) == []
+
+
+def _spots(value: Any) -> Any:
+    """Every object and list of the request."""
+    if isinstance(value, dict | list):
+        yield value
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _spots(inner)
+
+
+def _plant(spot: Any, text: str, as_key: bool) -> None:
+    if isinstance(spot, list):
+        spot.append([text] if as_key else text)
+    elif as_key:
+        spot[text] = 1
+    else:
+        spot["planted"] = text
