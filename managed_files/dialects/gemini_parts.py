@@ -6,10 +6,10 @@ or labels for people, and change no answer.
 
 import base64
 import re
-from mimetypes import MimeTypes
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from managed_files.dialects.gemini_types import for_gemini, guess
 from managed_files.dialects.shape import present, to_list, to_object, to_text
 from managed_files.errors import InvalidRequest
 
@@ -22,20 +22,6 @@ _DETAIL = {
     "high": "MEDIA_RESOLUTION_HIGH",
     "original": "MEDIA_RESOLUTION_ULTRA_HIGH",
 }
-
-
-def _known_types() -> MimeTypes:
-    """Python's table, with what it lacks or names otherwise than Gemini does."""
-    types = MimeTypes()
-    for ending in ("webp", "heic", "heif", "avif"):
-        types.add_type(f"image/{ending}", f".{ending}")
-    for ending in ("wav", "mp3", "flac", "aac", "ogg"):
-        types.add_type(f"audio/{ending}", f".{ending}")
-    types.add_type("text/markdown", ".md")
-    return types
-
-
-_TYPES = _known_types()
 
 
 def content_parts(content: Any, where: str, *, gemini_3: bool) -> list[dict[str, Any]]:
@@ -96,12 +82,12 @@ def _media(
     """`source`: a data URL, a URI that Gemini fetches itself (gs://, https://), or bare base64."""
     if source[:5].lower() == "data:":
         own, data = _data_url(source, where)
-        return {"inlineData": {"mimeType": _mime_type(where, own, declared, _guess(filename), default), "data": data}}
+        return {"inlineData": {"mimeType": _mime_type(where, own, declared, guess(filename), default), "data": data}}
     if _URI.match(source):
         path = urlsplit(source).path
-        mime_type = _mime_type(where, declared, _guess(filename), _guess(path), default)
+        mime_type = _mime_type(where, declared, guess(filename), guess(path), default)
         return {"fileData": {"fileUri": source, "mimeType": mime_type}}
-    return {"inlineData": {"mimeType": _mime_type(where, declared, _guess(filename), default), "data": source}}
+    return {"inlineData": {"mimeType": _mime_type(where, declared, guess(filename), default), "data": source}}
 
 
 def _data_url(url: str, where: str) -> tuple[str, str]:
@@ -115,15 +101,11 @@ def _data_url(url: str, where: str) -> tuple[str, str]:
     return mime_type or "text/plain", base64.b64encode(unquote_to_bytes(data)).decode()
 
 
-def _guess(name: str) -> str | None:
-    return _TYPES.guess_type(f"file:{name}")[0] if name else None
-
-
 def _mime_type(where: str, *candidates: str | None) -> str:
     """The first type that says something. Gemini requires one with every file and refuses octet-stream."""
     for candidate in candidates:
         if candidate and candidate != _UNKNOWN_TYPE:
-            return candidate
+            return for_gemini(candidate)
     raise InvalidRequest(
         f"Gemini needs the MIME type of '{where}': send a data URL, a filename or a 'format'.", param=f"{where}.format"
     )

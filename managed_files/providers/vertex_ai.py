@@ -1,4 +1,4 @@
-"""Gemini on Vertex AI, its files in Cloud Storage. Knows hosts, paths and which MIME types Gemini takes as text."""
+"""Gemini on Vertex AI, its files in Cloud Storage. Knows hosts and paths."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,10 +15,6 @@ from managed_files.upstream import Upstream
 
 _STORAGE = "https://storage.googleapis.com"
 _DEFAULT_LOCATION = "us-central1"
-_TEXTUAL = frozenset(
-    {"json", "jsonl", "x-jsonl", "x-ndjson", "xml", "yaml", "x-yaml", "toml", "csv", "javascript", "x-javascript"}
-    | {"typescript", "x-typescript", "sql", "x-sh", "x-httpd-php", "x-python", "x-tex", "graphql"}
-)
 
 
 class VertexAI(Provider):
@@ -60,7 +56,7 @@ class VertexAI(Provider):
     def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
         """`file.format` is the MIME type that every use must tell: the client's own word, or what is stored."""
         resolved = as_file_part(part, copy.stored_id)
-        resolved["file"].setdefault("format", _mime_type_for_gemini(copy.mime_type))
+        resolved["file"].setdefault("format", copy.mime_type)
         return resolved
 
     def delete(self, remote_id: str) -> None:
@@ -100,11 +96,3 @@ def _host(location: str) -> str:
 def _model(model: str) -> str:
     """A tuned model is called by the number of its endpoint."""
     return f"endpoints/{model}" if model.isdigit() else f"publishers/google/models/{quote(model, safe='')}"
-
-
-def _mime_type_for_gemini(mime_type: str) -> str:
-    """Gemini documents PDF, images, audio, video and `text/plain`; every other text goes as that last one."""
-    mime_type = mime_type.partition(";")[0].strip().lower()
-    kind, _, name = mime_type.partition("/")
-    textual = kind == "text" or (kind == "application" and (name in _TEXTUAL or name.endswith(("+json", "+xml"))))
-    return "text/plain" if textual else mime_type
