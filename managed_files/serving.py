@@ -18,7 +18,7 @@ from managed_files.providers.registry import CATALOG
 from managed_files.settings import load
 from managed_files.web import observe
 
-_STACK_BYTES = 256 * 1024  # a thread that relays a stream is shallow, and there may be a thousand
+_STACK_BYTES = 1024 * 1024  # address space, not memory; with a quarter of it, JSON nested 900 deep ends the process
 _LOOPBACK = ("127.", "localhost", "[::1]", "::1")
 _WEAK_KEY_LENGTH = 16
 log = logging.getLogger("managed_files.serving")

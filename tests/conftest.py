@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +15,24 @@ from managed_files import migrate
 from managed_files.database import Database
 from managed_files.local_postgres import LocalPostgres
 
+_FOLDER = "MANAGED_FILES_TEST_FOLDER"  # of this run; workers inherit the variable from the process that starts them
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="managed-files-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ[_FOLDER], ignore_errors=True)
+
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_url() -> Iterator[str]:
     """The server that all workers of this run share; the last one out stops it."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    server = LocalPostgres(Path(tempfile.gettempdir()) / f"managed-files-tests-{run}")
-    url = server.start()
-    yield url
+    server = LocalPostgres(Path(os.environ[_FOLDER]))
+    yield server.start()
     server.stop()
 
 
@@ -29,14 +40,13 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def database_url(server_url: str) -> str:
     """A migrated database of this worker's own, copied from one template."""
     name = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-    lock = Path(tempfile.gettempdir()) / f"managed-files-template-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
+    lock = Path(os.environ[_FOLDER]) / "template.lock"
     with lock.open("w") as handle, psycopg.connect(server_url, autocommit=True) as admin:
         fcntl.flock(handle, fcntl.LOCK_EX)
         if not admin.execute("SELECT 1 FROM pg_database WHERE datname = 'template_mf'").fetchone():
             admin.execute("CREATE DATABASE template_mf")
             migrate.apply(make_conninfo(server_url, dbname="template_mf"))
         admin.execute(f"CREATE DATABASE {name} TEMPLATE template_mf")
-    lock.unlink(missing_ok=True)
     return make_conninfo(server_url, dbname=name)
 
 

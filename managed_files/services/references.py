@@ -34,7 +34,7 @@ class Reference:
 def references(body: Mapping[str, Any]) -> list[Reference]:
     """Every part that carries a file id, in order. Raises InvalidRequest for one of our ids anywhere else."""
     found = dict(_carried(body.get("messages")))
-    for path, text in _texts(body, ()):
+    for path, text in _texts(body):
         ids = file_ids_in(text)
         if ids and (path not in found or text != ids[0]):
             raise InvalidRequest(
@@ -71,17 +71,19 @@ def _names_a_file(carrier: Path, text: str) -> bool:
     return carrier == ("file", "file_id") or text.startswith(_OF_PROVIDERS)
 
 
-def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    """Every string of the request, keys included, with its path."""
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield (*path, key), key
-            yield from _texts(inner, (*path, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _texts(inner, (*path, index))
+def _texts(body: Any) -> Iterator[tuple[Path, str]]:
+    """Every string of the request, keys included, with its path. A loop, as JSON may be nested a thousand deep."""
+    waiting: list[tuple[Path, Any]] = [((), body)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, str):
+            yield path, value
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                yield (*path, key), key
+                waiting.append(((*path, key), inner))
+        elif isinstance(value, list):
+            waiting.extend(((*path, index), inner) for index, inner in enumerate(value))
 
 
 def _dotted(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Gives up on clients that stop sending or reading, so that none can keep a thread for ever. Knows gunicorn's socket."""
+"""Gives up on clients that stop sending or reading, so that none keeps a thread for ever. Knows gunicorn's socket."""
 
 from flask import Flask, request
 
