@@ -56,6 +56,7 @@ _RANGES = {
     "max_tokens": (1, 1 << 20),
     "max_completion_tokens": (1, 1 << 20),
 }
+_MODES = {"none": "none", "auto": "auto", "required": "any"}
 _INTEGERS = ("n", "top_logprobs", "max_tokens", "max_completion_tokens", "seed")
 
 
@@ -111,16 +112,17 @@ def offered_tools(body: Mapping[str, Any]) -> tuple[str, list[Tool]]:
     tools = [_tool(tool, f"tools[{number}]") for number, tool in enumerate(body.get("tools") or ())]
     choice = body.get("tool_choice") or ("auto" if tools else "none")
     if isinstance(choice, str):
-        modes = {"none": "none", "auto": "auto", "required": "any"}
-        if choice not in modes:
+        if choice not in _MODES:
             raise bad(f"Invalid value: '{choice}'.", param="tool_choice", code="invalid_value")
-        return modes[choice], tools
-    if choice.get("type") == "allowed_tools":
-        allowed = choice["allowed_tools"]
-        names = [tool["function"]["name"] for tool in allowed["tools"]]
-        mode = "any" if allowed["mode"] == "required" else "auto"
-        return mode, [tool for tool in tools if tool.name in names]
-    name = (choice.get("function") or {}).get("name")
+        return _MODES[choice], tools
+    try:
+        if choice["type"] == "allowed_tools":
+            allowed = choice["allowed_tools"]
+            names = [tool["function"]["name"] for tool in allowed["tools"]]
+            return _MODES[allowed["mode"]], [tool for tool in tools if tool.name in names]
+        name = choice["function"]["name"]
+    except (KeyError, TypeError) as error:
+        raise bad("Missing required parameter in 'tool_choice'.", param="tool_choice") from error
     named = [tool for tool in tools if tool.name == name]
     if not named:
         raise bad(f"Tool choice '{name}' not found in 'tools' parameter.", param="tool_choice")

@@ -10,6 +10,7 @@ from managed_files.sandbox.journal import BodyTap, Journal, Recorded
 from managed_files.sandbox.wire import Reply, Request, json_reply
 
 _PIECES_BEFORE_CUT = 3
+_GLANCE = 0.05  # seconds between looks at whether the server stops
 
 
 @dataclass(frozen=True)
@@ -79,5 +80,6 @@ class Exchange:
             raise ConnectionCut(fault.cut)
 
     def _pass_gate(self) -> None:
-        if self.fault.gate is not None:
-            self.fault.gate.wait()
+        gate = self.fault.gate
+        while gate is not None and not gate.wait(_GLANCE) and not self.stopping.is_set():
+            pass

@@ -1,84 +1,41 @@
-"""Cloud Storage's three kinds of upload: media, multipart/related, resumable. Wire facts: the JSON API's documents."""
+"""Cloud Storage's uploads in one request: media and multipart/related. Wire facts: the JSON API's documents."""
 
-import json
 import re
-import secrets
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from werkzeug.http import parse_options_header
 
-from managed_files.sandbox.faults import ConnectionCut
 from managed_files.sandbox.gcs import Buckets, StoredObject
+from managed_files.sandbox.gcs_metadata import OCTETS, object_metadata, object_name
+from managed_files.sandbox.gcs_resumable import Sessions
 from managed_files.sandbox.google_errors import storage_refused
 from managed_files.sandbox.store import Shelf, Writer
-from managed_files.sandbox.wire import ClientGone, Refused, Reply, Request, json_reply
-
-CHUNK_UNIT = 256 << 10
-_OCTETS = "application/octet-stream"
-
-
-@dataclass
-class Session:
-    """One resumable upload. `total` bytes once known; `done` when the object exists.
-
-    Only whole units of 256 KiB are safe before the end: `tail` holds what came of the next one.
-    """
-
-    bucket: str
-    meta: dict[str, Any]
-    content_type: str
-    if_generation_match: str | None
-    writer: Writer
-    total: int | None = None
-    tail: bytes = b""
-    done: StoredObject | None = None
-    cancelled: bool = False
-    busy: threading.Lock = field(default_factory=threading.Lock)
-
-    def take(self, data: bytes) -> None:
-        self.tail += data
-        whole = len(self.tail) // CHUNK_UNIT * CHUNK_UNIT
-        if whole:
-            self.writer.write(self.tail[:whole])
-            self.tail = self.tail[whole:]
-
-    @property
-    def received(self) -> int:
-        return self.writer.size + len(self.tail)
+from managed_files.sandbox.wire import Reply, Request, json_reply
 
 
 class Uploads:
-    """The upload routes' handlers. A session's URI is its own credential."""
+    """The handlers of `POST …/o?uploadType=`."""
 
-    def __init__(self, buckets: Buckets, shelf: Shelf, url: Callable[[], str]):
+    def __init__(self, buckets: Buckets, shelf: Shelf, sessions: Sessions):
         self._buckets = buckets
         self._shelf = shelf
-        self._url = url
-        self.sessions: dict[str, Session] = {}
-
-    def clear(self) -> None:
-        sessions, self.sessions = self.sessions, {}
-        for session in sessions.values():
-            session.writer.discard()
+        self._sessions = sessions
 
     def begin(self, request: Request) -> Reply:
         """`POST …/o?uploadType=media|multipart|resumable`."""
         self._buckets.check(request.args["bucket"])
-        kinds = {"media": self._media, "multipart": self._multipart, "resumable": self._start}
+        kinds = {"media": self._media, "multipart": self._multipart, "resumable": self._sessions.start}
         kind = request.query.get("uploadType")
         if kind not in kinds:
             raise storage_refused(400, f"Invalid upload type: {kind}")
         return kinds[kind](request)
 
     def _media(self, request: Request) -> Reply:
-        name = _name(request.query.get("name"))
+        name = object_name(request.query.get("name"))
         with self._shelf.writer() as writer:
             for piece in request.body:
                 writer.write(piece)
-            meta = {"name": name, "contentType": request.headers.get("Content-Type") or _OCTETS}
+            meta = {"name": name, "contentType": request.headers.get("Content-Type") or OCTETS}
             return json_reply(self._store(request, meta, writer).resource())
 
     def _multipart(self, request: Request) -> Reply:
@@ -86,160 +43,17 @@ class Uploads:
         if kind != "multipart/related" or not options.get("boundary"):
             raise storage_refused(400, "Multipart upload needs Content-Type multipart/related with a boundary.")
         meta, content_type, data = _related(request.body.all(), options["boundary"])
-        meta = {"contentType": content_type, **meta, "name": _name(meta.get("name") or request.query.get("name"))}
+        meta = {"contentType": content_type, **meta, "name": object_name(meta.get("name") or request.query.get("name"))}
         with self._shelf.writer() as writer:
             writer.write(data)
             return json_reply(self._store(request, meta, writer).resource())
 
     def _store(self, request: Request, meta: dict[str, Any], writer: Writer) -> StoredObject:
-        kind = str(meta.get("contentType") or _OCTETS)
+        kind = str(meta.get("contentType") or OCTETS)
         bucket = request.args["bucket"]
         stored = StoredObject(bucket, meta["name"], kind, writer.commit(), meta.get("metadata") or {})
         self._buckets.put(stored, request.query.get("ifGenerationMatch"))
         return stored
-
-    # Resumable
-
-    def _start(self, request: Request) -> Reply:
-        meta = _metadata(request)
-        meta["name"] = _name(meta.get("name") or request.query.get("name"))
-        length = request.headers.get("X-Upload-Content-Length")
-        session = Session(
-            request.args["bucket"],
-            meta,
-            meta.get("contentType") or request.headers.get("X-Upload-Content-Type") or _OCTETS,
-            request.query.get("ifGenerationMatch"),
-            self._shelf.writer(),
-            total=None if length is None else int(length),
-        )
-        upload_id = secrets.token_urlsafe(48)
-        self.sessions[upload_id] = session
-        location = f"{self._url()}/upload/storage/v1/b/{session.bucket}/o?uploadType=resumable&upload_id={upload_id}"
-        return Reply(200, b"", {"Location": location, "X-GUploader-UploadID": upload_id})
-
-    def resume(self, request: Request) -> Reply:
-        """`PUT` of a chunk, of a status query, or of the whole rest without Content-Range."""
-        session = self._session(request)
-        with session.busy:
-            if session.done is not None:
-                return json_reply(session.done.resource())
-            start, total = self._claimed(session, request)
-            _agree(session, total)
-            if start is not None:
-                self._receive(session, request, start)
-            if session.received == session.total:
-                return self._finish(session)
-            if session.tail:
-                session.tail = b""
-                raise storage_refused(400, "Invalid request. Chunks but the last must be a multiple of 256 KiB long.")
-            return _incomplete(session)
-
-    def _session(self, request: Request) -> Session:
-        session = self.sessions.get(request.query.get("upload_id", ""))
-        if session is None:
-            raise storage_refused(404, "Upload session not found.")
-        if session.cancelled:
-            raise storage_refused(499, "Upload has been cancelled.")
-        return session
-
-    def _claimed(self, session: Session, request: Request) -> tuple[int | None, int | None]:
-        """First byte of what comes (None for a status query) and the total if told."""
-        header = request.headers.get("Content-Range")
-        if header is None:
-            length = request.body.length
-            return session.writer.size, None if length is None else session.writer.size + length
-        found = re.fullmatch(r"bytes (?:\*|(\d+)-(\d+))/(\*|\d+)", header)
-        if found is None:
-            raise storage_refused(400, f"Failed to parse Content-Range header: {header}")
-        first, last, total = found.groups()
-        if first is not None and request.body.length not in (None, int(last) - int(first) + 1):
-            raise storage_refused(400, "Content-Range does not agree with Content-Length.")
-        return None if first is None else int(first), None if total == "*" else int(total)
-
-    def _receive(self, session: Session, request: Request, start: int) -> None:
-        """Skips bytes that were stored before, refuses a gap, and on a broken connection keeps the whole units."""
-        stored = session.writer.size
-        if start > stored:
-            raise storage_refused(
-                503,
-                f"Invalid request. According to the Content-Range header, the upload offset is {start} byte(s), "
-                f"which exceeds already uploaded size of {stored} byte(s).",
-            )
-        skip = stored - start
-        try:
-            for piece in request.body:
-                session.take(piece[skip:])
-                skip = max(skip - len(piece), 0)
-        except (ClientGone, ConnectionCut, OSError):
-            session.tail = b""
-            raise
-        if "Content-Range" not in request.headers:
-            _agree(session, session.received)
-        if session.total is not None and session.received > session.total:
-            session.tail = b""
-            raise storage_refused(400, "Invalid request. There were more bytes than the total that was declared.")
-
-    def _finish(self, session: Session) -> Reply:
-        session.writer.write(session.tail)
-        metadata = session.meta.get("metadata") or {}
-        blob = session.writer.commit()
-        stored = StoredObject(session.bucket, session.meta["name"], session.content_type, blob, metadata)
-        try:
-            self._buckets.put(stored, session.if_generation_match)
-        except Refused:
-            session.cancelled = True
-            raise
-        session.done = stored
-        return json_reply(stored.resource())
-
-    def cancel(self, request: Request) -> Reply:
-        """`DELETE` of the session: 499, and nothing stays."""
-        session = self._session(request)
-        with session.busy:
-            session.cancelled = True
-            session.writer.discard()
-        return Reply(499)
-
-
-def _agree(session: Session, total: int | None) -> None:
-    if total is None:
-        return
-    if session.total not in (None, total):
-        raise storage_refused(400, "Invalid request. The total does not agree with what was declared before.")
-    session.total = total
-
-
-def _incomplete(session: Session) -> Reply:
-    """308: the stored range, or no range at all when nothing is stored."""
-    kept = {"Range": f"bytes=0-{session.writer.size - 1}"} if session.writer.size else {}
-    return Reply(308, b"", kept)
-
-
-def _name(name: Any) -> str:
-    """Object names are 1 to 1,024 bytes of UTF-8 without line ends."""
-    if not isinstance(name, str) or not name:
-        raise storage_refused(400, "Required object name is missing.")
-    if len(name.encode()) > 1024 or re.search(r"[\r\n]", name) or name in (".", ".."):
-        raise storage_refused(400, f"Invalid object name: {name[:80]!r}")
-    return name
-
-
-def _metadata(request: Request) -> dict[str, Any]:
-    data = request.body.all()
-    try:
-        meta = json.loads(data) if data else {}
-    except ValueError as error:
-        raise storage_refused(400, "Parse Error") from error
-    return _checked(meta)
-
-
-def _checked(meta: Any) -> dict[str, Any]:
-    if not isinstance(meta, dict):
-        raise storage_refused(400, "Parse Error")
-    custom = meta.get("metadata", {})
-    if not isinstance(custom, dict) or not all(isinstance(value, str) for value in custom.values()):
-        raise storage_refused(400, "Invalid value for: metadata")
-    return meta
 
 
 def _related(body: bytes, boundary: str) -> tuple[dict[str, Any], str, bytes]:
@@ -252,7 +66,4 @@ def _related(body: bytes, boundary: str) -> tuple[dict[str, Any], str, bytes]:
     _, _, meta = meta_part.partition(b"\r\n\r\n")
     head, _, data = media_part.partition(b"\r\n\r\n")
     kind = re.search(rb"(?im)^content-type:\s*([^\r\n]+)", head)
-    try:
-        return _checked(json.loads(meta)), kind[1].decode() if kind else _OCTETS, data
-    except ValueError as error:
-        raise storage_refused(400, "Parse Error") from error
+    return object_metadata(meta), kind[1].decode() if kind else OCTETS, data

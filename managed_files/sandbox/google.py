@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from managed_files.sandbox.gcs import Buckets, StoredObject
+from managed_files.sandbox.gcs_resumable import Sessions
 from managed_files.sandbox.gcs_uploads import Uploads
 from managed_files.sandbox.google_auth import TokenService
 from managed_files.sandbox.google_errors import NO_CREDENTIALS, refused, rpc_error, storage_error, storage_refused
@@ -39,10 +40,11 @@ class GoogleSandbox(Server):
     ):
         self.project = project
         self.bucket = buckets[0]
-        self._shelf = Shelf(keep_up_to)
+        self._shelf = Shelf(keep_up_to, with_md5=True)
         self.tokens = TokenService(project, lambda: self.url, token_life)
         self.buckets = Buckets(self._shelf, buckets, foreign_buckets)
-        self.uploads = Uploads(self.buckets, self._shelf, lambda: self.url)
+        self._sessions = Sessions(self.buckets, self._shelf, lambda: self.url)
+        self._uploads = Uploads(self.buckets, self._shelf, self._sessions)
         self.models = Models(project, self.buckets)
         super().__init__(port=port, receive_rate=receive_rate)
 
@@ -58,9 +60,9 @@ class GoogleSandbox(Server):
     def routes(self) -> list[Route]:
         return [
             *self.tokens.routes(),
-            Route("POST", _UPLOADS, self._storage(self._upload)),
-            Route("PUT", _UPLOADS, self.uploads.resume),
-            Route("DELETE", _UPLOADS, self.uploads.cancel),
+            Route("POST", _UPLOADS, self._storage(self._uploads.begin)),
+            Route("PUT", _UPLOADS, self._sessions.resume),
+            Route("DELETE", _UPLOADS, self._sessions.cancel),
             Route("GET", _OBJECTS, self._storage(self.buckets.page)),
             Route("GET", _OBJECTS + "/{object}", self._storage(self.buckets.get)),
             Route("DELETE", _OBJECTS + "/{object}", self._storage(self.buckets.delete)),
@@ -74,9 +76,6 @@ class GoogleSandbox(Server):
                 )
             ),
         ]
-
-    def _upload(self, request: Request) -> Reply:
-        return self.uploads.begin(request)
 
     def _storage(self, handler: Handler) -> Handler:
         def handle(request: Request) -> Reply:
@@ -113,11 +112,11 @@ class GoogleSandbox(Server):
 
     def reset(self) -> None:
         super().reset()
-        self.uploads.clear()
+        self._sessions.clear()
         self.buckets.clear()
 
     def stop(self) -> None:
         super().stop()
-        self.uploads.clear()
+        self._sessions.clear()
         self.buckets.clear()
         self._shelf.close()

@@ -15,6 +15,10 @@ from managed_files.sandbox.wire import Request
 
 def read_chat(request: Request, model: str | None = None) -> Json:
     """The request's JSON with its top level checked. `model` stands where the path names it."""
+    kind = request.headers.get_content_type()
+    if kind != "application/json":
+        message = f"Unsupported content type: '{kind}'. This API method only accepts 'application/json' requests."
+        raise bad(message, code="unsupported_content_type")
     try:
         body = request.body.json()
     except ValueError as error:

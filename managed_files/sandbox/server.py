@@ -8,12 +8,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from managed_files.sandbox.body import BadRequest, ClientGone
 from managed_files.sandbox.control import CONTROL, control_routes
 from managed_files.sandbox.exchange import Exchange
 from managed_files.sandbox.faults import ConnectionCut, Fault, FaultBook
 from managed_files.sandbox.journal import Journal, Recorded
 from managed_files.sandbox.routing import Route
-from managed_files.sandbox.wire import BadRequest, ClientGone, Connection, Refused, Reply, Request
+from managed_files.sandbox.wire import Connection, Refused, Reply, Request
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ class Server:
         except ConnectionCut as cut:
             self.requests.note(recorded, error=f"cut {cut}")
             connection.reset()
-        except (ClientGone, OSError) as gone:
+        except (BadRequest, ClientGone, OSError) as gone:
             self.requests.note(recorded, error=f"client gone: {type(gone).__name__}")
         finally:
             self.requests.note(recorded, finished=True)
@@ -157,7 +158,7 @@ class Server:
             return self._dispatch(request)
         except Refused as refused:
             return refused.reply
-        except (ClientGone, ConnectionCut, OSError):
+        except (BadRequest, ClientGone, ConnectionCut, OSError):
             raise
         except Exception as bug:
             _log.exception("the sandbox itself failed on %s %s", request.method, request.path)

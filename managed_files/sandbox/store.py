@@ -20,7 +20,7 @@ class Blob:
     path: Path | None
     size: int
     sha256: str
-    md5: str  # base64, as Cloud Storage tells it
+    md5: str  # base64, as Cloud Storage tells it; "" where nobody asks for it
     head: bytes  # at most the first 1,024 bytes
 
     def read(self) -> bytes:
@@ -40,19 +40,20 @@ class Blob:
 class Writer:
     """Takes bytes until `commit` or `discard`."""
 
-    def __init__(self, path: Path, keep_up_to: int | None):
+    def __init__(self, path: Path, keep_up_to: int | None, with_md5: bool):
         self._path = path
         self._file = path.open("wb")
         self._keep_up_to = keep_up_to
         self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._md5 = hashlib.md5(usedforsecurity=False) if with_md5 else None
         self._head = b""
         self.size = 0
 
     def write(self, data: bytes) -> None:
         self.size += len(data)
         self._sha256.update(data)
-        self._md5.update(data)
+        if self._md5:
+            self._md5.update(data)
         if len(self._head) < 1024:
             self._head = (self._head + data)[:1024]
         if self._kept:
@@ -66,7 +67,7 @@ class Writer:
         self._file.close()
         if not self._kept:
             self._path.unlink()
-        md5 = base64.b64encode(self._md5.digest()).decode()
+        md5 = base64.b64encode(self._md5.digest()).decode() if self._md5 else ""
         return Blob(self._path if self._kept else None, self.size, self._sha256.hexdigest(), md5, self._head)
 
     def discard(self) -> None:
@@ -87,16 +88,17 @@ class Writer:
 class Shelf:
     """A temporary folder of blobs. Files above `keep_up_to` bytes are measured but not kept."""
 
-    def __init__(self, keep_up_to: int | None = None):
+    def __init__(self, keep_up_to: int | None = None, *, with_md5: bool = False):
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.Lock()
         self._keep_up_to = keep_up_to
+        self._with_md5 = with_md5
 
     def writer(self) -> Writer:
         with self._lock:
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="sandbox-")
-        return Writer(Path(self._folder.name) / uuid.uuid4().hex, self._keep_up_to)
+        return Writer(Path(self._folder.name) / uuid.uuid4().hex, self._keep_up_to, self._with_md5)
 
     def remove(self, blob: Blob) -> None:
         if blob.path is not None:

@@ -8,22 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage, parse_headers
-from io import BufferedReader
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-PIECE = 1 << 18
-_LINE = 65536
+from managed_files.sandbox.body import LINE, PIECE, BadRequest, Body, ClientGone
+
 _LINGER_BYTES = 64 << 20
 _LINGER_SECONDS = 2.0
-
-
-class ClientGone(Exception):
-    """The request's body ended before it was complete."""
-
-
-class BadRequest(Exception):
-    """Not HTTP/1.1 as a strict server reads it."""
 
 
 @dataclass(frozen=True)
@@ -48,66 +39,6 @@ class Refused(Exception):
     def __init__(self, reply: Reply):
         super().__init__(reply.status)
         self.reply = reply
-
-
-class Body:
-    """The request's body, read once. Each piece passes through the `taps` before the handler sees it."""
-
-    def __init__(self, stream: BufferedReader, headers: HTTPMessage, before_reading: Callable[[], None]):
-        self._stream = stream
-        self._before_reading: Callable[[], None] | None = before_reading
-        self._chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
-        self.length = None if self._chunked else int(headers.get("Content-Length") or 0)
-        self._left = self.length or 0
-        self.ended = not self._chunked and self._left == 0
-        self.taps: list[Callable[[bytes], None]] = []
-
-    def read(self, size: int = PIECE) -> bytes:
-        """At least one byte and at most `size`, b"" at the end. Raises ClientGone on a body that is cut short."""
-        if self.ended:
-            return b""
-        if self._before_reading is not None:
-            self._before_reading()
-            self._before_reading = None
-        if self._chunked and self._left == 0 and not self._next_chunk():
-            return b""
-        data = self._stream.read1(min(size, self._left))
-        if not data:
-            raise ClientGone
-        self._left -= len(data)
-        self._close_piece()
-        for tap in self.taps:
-            tap(data)
-        return data
-
-    def _next_chunk(self) -> bool:
-        line = self._stream.readline(_LINE)
-        if not line.endswith(b"\n"):
-            raise ClientGone
-        self._left = int(line.split(b";")[0], 16)
-        if self._left == 0:
-            while self._stream.readline(_LINE).strip():
-                pass  # trailers
-            self.ended = True
-        return not self.ended
-
-    def _close_piece(self) -> None:
-        if self._left:
-            return
-        if not self._chunked:
-            self.ended = True
-        elif self._stream.readline(3) != b"\r\n":
-            raise ClientGone
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self.read, b"")
-
-    def all(self) -> bytes:
-        return b"".join(self)
-
-    def json(self) -> Any:
-        """Raises ValueError."""
-        return json.loads(self.all())
 
 
 @dataclass(frozen=True)
@@ -135,7 +66,7 @@ class Connection:
 
     def next_request(self) -> Request | None:
         """The next one, or None at the end of the connection. Raises BadRequest."""
-        line = self._in.readline(_LINE)
+        line = self._in.readline(LINE)
         if not line:
             return None
         try:

@@ -122,7 +122,8 @@ def test_small_body_is_recorded_whole(sandbox):
 
 def test_large_body_is_recorded_by_digest(sandbox):
     body = b"x" * 1_100_000
-    requests.post(f"{sandbox.url}/v1/chat/completions", data=body, headers=AUTH, timeout=10)
+    headers = {**AUTH, "Content-Type": "application/json"}
+    requests.post(f"{sandbox.url}/v1/chat/completions", data=body, headers=headers, timeout=10)
     record = sandbox.requests[0]
     assert (record.body, record.size, record.sha256) == (None, len(body), hashlib.sha256(body).hexdigest())
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import socket
 from collections.abc import Iterator
 
 import openai
@@ -152,15 +153,22 @@ def test_truncated_form_stores_nothing(sandbox):
 
 
 def test_expect_continue(sandbox):
-    form = (
-        b'--x\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nvision\r\n'
-        b'--x\r\nContent-Disposition: form-data; name="file"; filename="p.pdf"\r\n\r\n%PDF-\r\n--x--\r\n'
+    head = (
+        b"POST /v1/files HTTP/1.1\r\nAuthorization: Bearer sk-one\r\nExpect: 100-continue\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
-    headers = {"Authorization": "Bearer sk-one", "Content-Type": "multipart/form-data; boundary=x"}
-    answer = requests.post(
-        f"{sandbox.url}/v1/files", data=form, headers={**headers, "Expect": "100-continue"}, timeout=10
-    )
-    assert (answer.status_code, answer.json()["bytes"]) == (200, 5)
+    with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), 10) as raw:
+        raw.sendall(head)
+        interim = raw.recv(1000)
+        raw.sendall(b"3\r\n--x\r\n0\r\n\r\n")
+        assert (interim, raw.recv(1000)[:12]) == (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 400")
+
+
+def test_wrong_key_is_refused_before_the_body_is_asked_for(sandbox):
+    head = b"POST /v1/files HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), 10) as raw:
+        raw.sendall(head)
+        assert raw.recv(1000)[:12] == b"HTTP/1.1 401"
 
 
 def test_answer_proves_that_the_file_arrived(client):
