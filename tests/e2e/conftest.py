@@ -1,0 +1,71 @@
+"""One gateway and one set of providers a worker, empty for each test; clients of them."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from openai import OpenAI
+
+from tests.e2e import gateway as gateways
+from tests.e2e import providers as sandboxes
+from tests.e2e.gateway import MASTER_KEY, Gateway
+from tests.e2e.providers import Providers
+
+_NEVER = 3600.0  # seconds: other tests of this worker use the same database, and `reconcile --once` is called by name
+
+
+@pytest.fixture(scope="session")
+def running_providers() -> Iterator[Providers]:
+    with sandboxes.serve() as running:
+        yield running
+
+
+@pytest.fixture
+def providers(running_providers: Providers) -> Iterator[Providers]:
+    """The sandbox providers, with nothing in them."""
+    running_providers.reset()
+    yield running_providers
+    running_providers.reset()
+
+
+@pytest.fixture(scope="session")
+def running_gateway(
+    running_providers: Providers, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    config = sandboxes.configuration(
+        running_providers, database_url=database_url, reconcile_interval=_NEVER, max_file_size_mb=1
+    )
+    with gateways.gateway(config, tmp_path_factory.mktemp("gateway")) as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(running_gateway: Gateway, providers: Providers, url: str) -> Iterator[Gateway]:
+    """The real gunicorn, with empty tables and empty providers. No test may leave a traceback in its log."""
+    before = running_gateway.log.stat().st_size
+    yield running_gateway
+    with running_gateway.log.open("rb") as log:
+        log.seek(before)
+        assert b"Traceback" not in (said := log.read()), said.decode()
+
+
+@pytest.fixture
+def client(gateway: Gateway) -> Iterator[OpenAI]:
+    """The official SDK, by the address that the documentation shows, without retries of its own."""
+    with OpenAI(base_url=gateway.url, api_key=MASTER_KEY, max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """Holds an answer of a provider back until it is set, at the latest at the test's end."""
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder for files that a client uploads from disk."""
+    return tmp_path

@@ -1,0 +1,115 @@
+"""What a chat request becomes on its way: each provider gets its own ids, at every place that may carry one."""
+
+import json
+from contextlib import suppress
+
+import pytest
+import requests
+from openai import BadRequestError, NotFoundError
+
+from tests import files
+from tests.e2e.calls import ask, part, question, upload
+from tests.e2e.gateway import MASTER_KEY
+from tests.e2e.providers import AZURE, GEMINI, GPT
+from tests.openai_schema import assert_valid
+
+TWO = (files.pdf("first"), files.pdf("second"))
+CALL = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+
+
+def ids_in(value):
+    """Every id of a provider in a request body, in order."""
+    if isinstance(value, dict):
+        own = [value[key] for key in ("file_id", "fileUri") if key in value]
+        return own + [found for inner in value.values() for found in ids_in(inner)]
+    return [found for inner in value for found in ids_in(inner)] if isinstance(value, list) else []
+
+
+def chat_ids(server):
+    """The ids in the last chat request that the provider received."""
+    return ids_in(server.requests[-1].json())
+
+
+def test_several_files_in_one_message(client):
+    ids = [upload(client, sample).id for sample in TWO]
+    answers = [ask(client, model, *ids) for model in (GPT, GEMINI)]
+    assert all(sample.sha256 in answer for sample in TWO for answer in answers)
+
+
+def test_files_in_several_messages(client, providers):
+    ids = [upload(client, sample).id for sample in TWO]
+    messages = [*question(ids[0]), {"role": "assistant", "content": "I see."}, *question(ids[1])]
+    client.chat.completions.create(model=GEMINI, messages=messages)
+    assert chat_ids(providers.google) == list(providers.google.objects)
+
+
+@pytest.mark.parametrize("role", ["system", "developer", "user", "assistant", "tool"])
+def test_openai_gets_its_own_id_in_every_role(client, providers, role):
+    message = {"role": role, "content": [part(upload(client).id)], "tool_call_id": "call_1"}
+    before = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+    with suppress(BadRequestError):  # which roles may show files is OpenAI's to judge
+        client.chat.completions.create(model=GPT, messages=[before, message])
+    assert chat_ids(providers.openai) == list(providers.openai.files)
+
+
+@pytest.mark.parametrize("role", ["user", "assistant"])
+def test_gemini_gets_its_own_address_in_both_of_its_roles(client, providers, role):
+    message = {"role": role, "content": [part(upload(client).id)]}
+    client.chat.completions.create(model=GEMINI, messages=[message, *question()])
+    assert chat_ids(providers.google) == list(providers.google.objects)
+
+
+def test_azure_gets_its_own_id(client, providers):
+    paper = files.pdf()
+    assert paper.sha256 in ask(client, AZURE, upload(client, paper, target_model_names=AZURE).id)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "sample"), [("image_url", "url", files.png()), ("input_audio", "data", files.wav())]
+)
+def test_an_id_in_place_of_an_image_or_a_sound(client, kind, field, sample):
+    content = [{"type": kind, kind: {field: upload(client, sample).id}}]
+    answer = client.chat.completions.create(model=GEMINI, messages=[{"role": "user", "content": content}])
+    assert sample.sha256 in answer.choices[0].message.content
+
+
+@pytest.mark.parametrize("model", [GPT, GEMINI])
+def test_an_id_in_a_text_is_never_forwarded(client, providers, model):
+    file = upload(client)
+    calls = len(providers.openai.requests), len(providers.google.requests)
+    with pytest.raises(BadRequestError, match="a file can only be named by a content part"):
+        client.chat.completions.create(model=model, messages=question(text=f"Read {file.id}"))
+    assert (len(providers.openai.requests), len(providers.google.requests)) == calls
+
+
+@pytest.mark.parametrize("file_id", ["file-abc123", "file-mf-" + "x" * 32])
+def test_an_id_that_is_not_ours_is_not_found(client, file_id):
+    with pytest.raises(NotFoundError):
+        ask(client, GPT, file_id)
+
+
+def test_a_field_that_only_the_provider_knows_is_passed_on(client, providers):
+    client.chat.completions.create(model=GPT, messages=question(), extra_body={"verbosity": "low"})
+    assert providers.openai.requests[-1].json()["verbosity"] == "low"
+
+
+@pytest.mark.parametrize("model", [GPT, AZURE, GEMINI])
+def test_an_answer_is_openais(gateway, model):
+    assert_valid("CreateChatCompletionResponse", post(gateway, model=model).json())
+
+
+@pytest.mark.parametrize("model", [GPT, GEMINI])
+def test_a_streams_events_are_openais(gateway, model):
+    lines = post(gateway, model=model, stream=True, stream_options={"include_usage": True}).text.split("\n\n")
+    events = [line.removeprefix("data: ") for line in lines if line.strip()]
+    for event in events[:-1]:
+        assert_valid("CreateChatCompletionStreamResponse", json.loads(event))
+    assert events[-1] == "[DONE]"
+
+
+def post(gateway, **body):
+    """A chat request without an SDK that would forgive a wrong answer."""
+    headers = {"Authorization": f"Bearer {MASTER_KEY}"}
+    return requests.post(
+        f"{gateway.url}/chat/completions", json={"messages": question(), **body}, headers=headers, timeout=30
+    )
