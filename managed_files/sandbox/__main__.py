@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from typing import Any
 
 from managed_files.sandbox.azure import AzureSandbox
+from managed_files.sandbox.file_rules import DEFAULT_LIMIT
 from managed_files.sandbox.google import GoogleSandbox
 from managed_files.sandbox.openai import OpenAISandbox
-from managed_files.sandbox.openai_files import DEFAULT_LIMIT
 
 _STACK = 256 << 10  # bytes a thread: a thousand streams are a thousand threads
 

@@ -5,10 +5,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from managed_files.sandbox.file_rules import DEFAULT_LIMIT, PURPOSES
 from managed_files.sandbox.openai import OpenAISandbox
 from managed_files.sandbox.openai_chat import complete, read_chat
 from managed_files.sandbox.openai_errors import envelope
-from managed_files.sandbox.openai_files import DEFAULT_LIMIT, PURPOSES
 from managed_files.sandbox.routing import Route
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
 

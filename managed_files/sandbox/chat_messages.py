@@ -26,8 +26,6 @@ class Reading:
 
     def prompt(self, messages: Any) -> Prompt:
         """Raises a 400 that names the place, or returns the prompt."""
-        if not isinstance(messages, list):
-            raise bad("Invalid type for 'messages': expected an array of objects.", param="messages")
         seen: list[Attachment | str] = []
         text = ""
         for number, message in enumerate(messages):
@@ -43,6 +41,7 @@ class Reading:
         role, content = message.get("role"), message.get("content")
         if role not in _ROLES:
             raise bad(f"Invalid value: '{role}'. Supported values are: {_ROLES}.", param=f"{where}.role")
+        _check_calls(message.get("tool_calls"), f"{where}.tool_calls")
         if isinstance(content, str):
             return [content]
         if content is None and role == "assistant" and (message.get("tool_calls") or message.get("refusal")):
@@ -53,7 +52,7 @@ class Reading:
         return [text for text in texts if text is not None]
 
     def _part(self, part: Any, role: str, where: str, seen: list[Attachment | str]) -> str | None:
-        kind = part.get("type") if isinstance(part, dict) else None
+        kind = str(part.get("type")) if isinstance(part, dict) else None
         if kind == "text" and isinstance(part.get("text"), str):
             return str(part["text"])
         if kind == "refusal" and role == "assistant":
@@ -131,6 +130,20 @@ def _audio(audio: Json, where: str) -> Attachment:
     if not isinstance(audio.get("data"), str):
         raise bad(f"Missing required parameter: '{where}.data'.", param=where, code="missing_required_parameter")
     return Attachment.of("audio", f"audio/{audio['format']}", _base64(audio["data"], f"{where}.data"))
+
+
+def _check_calls(calls: Any, where: str) -> None:
+    if calls is None:
+        return
+    if not isinstance(calls, list) or not calls:
+        raise bad(f"Invalid '{where}': expected an array with at least one tool call.", param=where)
+    for number, call in enumerate(calls):
+        function = call.get("function") if isinstance(call, dict) else None
+        function = function if isinstance(function, dict) else {}
+        needed = (function.get("name"), function.get("arguments"), call.get("id") if function else None)
+        if not all(isinstance(value, str) for value in needed):
+            place = f"{where}[{number}]"
+            raise bad(f"Missing required parameter in '{place}'.", param=place, code="missing_required_parameter")
 
 
 def _check_tool_turns(messages: list[Json]) -> None:

@@ -57,6 +57,21 @@ _RANGES = {
     "max_completion_tokens": (1, 1 << 20),
 }
 _MODES = {"none": "none", "auto": "auto", "required": "any"}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "model": (str,),
+    "messages": (list,),
+    "stream": (bool,),
+    "stream_options": (dict,),
+    "logprobs": (bool,),
+    "stop": (str, list),
+    "tools": (list,),
+    "tool_choice": (str, dict),
+    "response_format": (dict,),
+    "metadata": (dict,),
+    "logit_bias": (dict,),
+    "parallel_tool_calls": (bool,),
+    "user": (str,),
+}
 _INTEGERS = ("n", "top_logprobs", "max_tokens", "max_completion_tokens", "seed")
 
 
@@ -69,6 +84,9 @@ def check_arguments(body: Any) -> Json:
     for name in ("model", "messages"):
         if body.get(name) in (None, "", []):
             raise bad(f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
+    for name, types in _TYPES.items():
+        if body.get(name) is not None and not isinstance(body[name], types):
+            raise bad(f"Invalid type for '{name}'.", param=name, code="invalid_type")
     for name, (low, high) in _RANGES.items():
         if body.get(name) is not None:
             _check_number(name, body[name], low, high)
@@ -103,6 +121,8 @@ def _check_pairs(body: Json) -> None:
     if body.get("tool_choice") not in (None, "none") and not body.get("tools"):
         raise bad("Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.")
     stop = body.get("stop")
+    if isinstance(stop, list) and not all(isinstance(word, str) for word in stop):
+        raise bad("Invalid type for 'stop': expected strings.", param="stop", code="invalid_type")
     if isinstance(stop, list) and len(stop) > 4:
         raise bad("Invalid 'stop': array too long. Expected an array with maximum length 4.", param="stop")
 
@@ -136,4 +156,8 @@ def _tool(tool: Any, where: str) -> Tool:
     name = function.get("name")
     if not isinstance(name, str) or not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name):
         raise bad(f"Invalid '{where}.function.name': string does not match pattern.", param=f"{where}.function.name")
-    return Tool(name, function.get("parameters") or {"type": "object", "properties": {}})
+    parameters = function.get("parameters") or {"type": "object", "properties": {}}
+    if not isinstance(parameters, dict) or parameters.get("type") != "object":
+        message = f"Invalid schema for function '{name}': schema must be a JSON Schema of 'type: \"object\"'."
+        raise bad(message, param=f"{where}.function.parameters", code="invalid_function_parameters")
+    return Tool(name, parameters)

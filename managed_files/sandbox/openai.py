@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from managed_files.sandbox.answers import Json
+from managed_files.sandbox.file_rules import DEFAULT_LIMIT, PURPOSES
 from managed_files.sandbox.openai_chat import complete, read_chat
 from managed_files.sandbox.openai_errors import bad, envelope, model_not_found, unauthorized
-from managed_files.sandbox.openai_files import DEFAULT_LIMIT, PURPOSES, FileStore, StoredFile
+from managed_files.sandbox.openai_files import FileStore, StoredFile
 from managed_files.sandbox.routing import Handler, Route
 from managed_files.sandbox.server import Server
 from managed_files.sandbox.store import Shelf

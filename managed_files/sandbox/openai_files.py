@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from managed_files.sandbox.file_rules import PURPOSES, checked_file, lifetime, one_of, page_limit
 from managed_files.sandbox.forms import BrokenForm, Form, read_form
-from managed_files.sandbox.openai_errors import bad, envelope, no_such_file
+from managed_files.sandbox.openai_errors import bad, no_such_file
 from managed_files.sandbox.store import Blob, Shelf
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
 
-PURPOSES = ("fine-tune", "assistants", "batch", "user_data", "vision", "evals")
-_LINES_ONLY = ("batch", "fine-tune")
 _NOT_DOWNLOADABLE = ("assistants", "user_data")
-_FIELDS = {"purpose", "expires_after[anchor]", "expires_after[seconds]"}
-_BATCH_LIFE = 30 * 86400
-DEFAULT_LIMIT = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -106,28 +102,16 @@ class FileStore:
         return json_reply(file.public())
 
     def _checked(self, form: Form, project: str) -> StoredFile:
-        purpose = form.fields.get("purpose")
-        for extra in form.fields.keys() - _FIELDS:
-            raise bad(f"Additional properties are not allowed ('{extra}' was unexpected)")
-        if form.file is None:
-            raise bad("'file' is a required property")
-        if purpose is None:
-            raise bad("'purpose' is a required property")
-        if purpose not in self._purposes:
-            raise bad(f"'{purpose}' is not one of {list(self._purposes)} - 'purpose'")
-        if purpose in _LINES_ONLY and not form.file.filename.endswith(".jsonl"):
-            raise bad(f"Invalid file format for purpose {purpose}. Must be .jsonl", param="file")
-        if form.file.blob.size > self._max_bytes:
-            raise Refused(envelope(413, f"File is too large: at most {self._max_bytes} bytes are allowed."))
+        file, purpose = checked_file(form, self._purposes, self._max_bytes)
         now = int(time.time())
-        life = _lifetime(form.fields, _BATCH_LIFE if purpose == "batch" else None)
+        life = lifetime(form.fields, purpose)
         return StoredFile(
             id="file-" + secrets.token_hex(11),
             project=project,
-            filename=form.file.filename,
+            filename=file.filename,
             purpose=purpose,
-            content_type=form.file.content_type,
-            blob=form.file.blob,
+            content_type=file.content_type,
+            blob=file.blob,
             created_at=now,
             expires_at=None if life is None else now + life,
         )
@@ -137,14 +121,14 @@ class FileStore:
         files = [file for file in self.files.values() if file.project == project]
         if purpose := request.query.get("purpose"):
             files = [file for file in files if file.purpose == purpose]
-        if _one_of(request.query, "order", ("desc", "asc")) == "desc":
+        if one_of(request.query, "order", ("desc", "asc")) == "desc":
             files.reverse()
         if after := request.query.get("after"):
             ids = [file.id for file in files]
             if after not in ids:
                 raise no_such_file(after)
             files = files[ids.index(after) + 1 :]
-        limit = _limit(request.query)
+        limit = page_limit(request.query)
         data = [file.public() for file in files[:limit]]
         first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
         more = len(files) > limit
@@ -175,28 +159,3 @@ class FileStore:
         if file is None:
             raise no_such_file(file_id)
         return file
-
-
-def _lifetime(fields: Mapping[str, str], default: int | None) -> int | None:
-    anchor, seconds = fields.get("expires_after[anchor]"), fields.get("expires_after[seconds]")
-    if anchor is None and seconds is None:
-        return default
-    if anchor != "created_at":
-        raise bad("Invalid 'expires_after.anchor': must be 'created_at'.", param="expires_after.anchor")
-    if seconds is None or not seconds.isdigit() or not 3600 <= int(seconds) <= 2592000:
-        raise bad("Invalid 'expires_after.seconds': must be between 3600 and 2592000.", param="expires_after.seconds")
-    return int(seconds)
-
-
-def _one_of(query: Mapping[str, str], name: str, values: tuple[str, ...]) -> str:
-    value = query.get(name, values[0])
-    if value not in values:
-        raise bad(f"Invalid value: '{value}'. Supported values are: {values}.", param=name, code="invalid_value")
-    return value
-
-
-def _limit(query: Mapping[str, str]) -> int:
-    text = query.get("limit", "10000")
-    if not text.isdigit() or not 1 <= int(text) <= 10000:
-        raise bad(f"Invalid 'limit': expected an integer from 1 to 10000, but got {text} instead.", param="limit")
-    return int(text)
