@@ -1,10 +1,14 @@
 """The demo: the real gateway, with the sandbox providers in a process beside it. No account, no internet."""
 
+import importlib.util
 import json
 import os
+import shlex
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +17,7 @@ from typing import Any
 import yaml
 
 from managed_files.commands import gunicorn
+from managed_files.errors import GatewayError
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,34 +30,56 @@ def demo(host: str, port: int, workers: int, threads: int) -> int:
         config = folder / "config.yaml"
         config.write_text(yaml.safe_dump(_demo_config(facts), sort_keys=False), encoding="utf-8")
         config.chmod(0o600)
-        sys.stdout.write(_SNIPPET.format(port=port))
-        sys.stdout.flush()
         command, environment = gunicorn(host, port, workers, threads)
         environment |= {"MANAGED_FILES_CONFIG": str(config), "MANAGED_FILES_DATA_DIR": str(folder)}
         environment.pop("DATABASE_URL", None)  # a demo does not write into a real database
-        return _run_to_the_end(command, environment)
+        return _run_to_the_end(command, environment, _reachable(host), port)
 
 
 _SNIPPET = """
 Demo: a real gateway in front of two sandbox providers. Nothing leaves this machine. Paste into another terminal:
 
-.venv/bin/pip install openai && .venv/bin/python - <<'EOF'
-from openai import OpenAI
+{install}{python} - <<'EOF'
+from openai import NotFoundError, OpenAI
 
-client = OpenAI(base_url="http://127.0.0.1:{port}", api_key="sk-1234")
+client = OpenAI(base_url="http://{host}:{port}", api_key="sk-1234")
+models = ["gpt-4o-mini-openai", "gemini-2.0-flash"]
+
 file = client.files.create(
-    file=("hello.pdf", b"%PDF-1.4 Hello from one file id.", "application/pdf"),
+    file=("paper.pdf", b"%PDF-1.4 Hello from one file id.", "application/pdf"),
     purpose="user_data",
-    extra_body={{"target_model_names": "gpt-4o-mini-openai, gemini-2.0-flash"}},
+    extra_body={{"target_model_names": ", ".join(models)}},
 )
 print(file.id, [(copy["provider"], copy["state"]) for copy in file.copies])
-for model in ("gpt-4o-mini-openai", "gemini-2.0-flash"):
-    question = [{{"type": "text", "text": "What is in this file?"}}, {{"type": "file", "file": {{"file_id": file.id}}}}]
-    answer = client.chat.completions.create(model=model, messages=[{{"role": "user", "content": question}}])
-    print(model, "->", answer.choices[0].message.content)
-print(client.files.delete(file.id))
+
+content = [{{"type": "text", "text": "What is in this file?"}}, {{"type": "file", "file": {{"file_id": file.id}}}}]
+for model in models:
+    print("\\n" + model + ": ", end="")
+    messages = [{{"role": "user", "content": content}}]
+    for chunk in client.chat.completions.create(model=model, messages=messages, stream=True):
+        print(chunk.choices[0].delta.content or "", end="", flush=True)
+
+print("\\n\\ndeleted:", client.files.delete(file.id).deleted)
+try:
+    client.files.retrieve(file.id)
+except NotFoundError as gone:
+    print(gone.message)
 EOF
+
+Ctrl-C ends the demo.
 """
+
+
+def _snippet(host: str, port: int) -> str:
+    """The snippet for the Python that runs here, whatever folder it is pasted in."""
+    python = shlex.quote(sys.executable)
+    install = "" if importlib.util.find_spec("openai") else f"{python} -m pip install openai\n"
+    return _SNIPPET.format(install=install, python=python, host=host, port=port)
+
+
+def _reachable(host: str) -> str:
+    """An address at which this machine reaches a server that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - nothing binds here
 
 
 def _demo_config(facts: dict[str, Any]) -> dict[str, Any]:
@@ -84,14 +111,31 @@ def _sandbox() -> Iterator[dict[str, Any]]:
         command, cwd=_ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
-            yield json.loads(process.stdout.readline() if process.stdout else "")
+            facts = process.stdout.readline() if process.stdout else ""
+            if not facts:
+                raise GatewayError("The sandbox providers did not start; they said why above.")
+            yield json.loads(facts)
         finally:
             process.terminate()
 
 
-def _run_to_the_end(command: list[str], environment: dict[str, str]) -> int:
+def _run_to_the_end(command: list[str], environment: dict[str, str], host: str, port: int) -> int:
     """Waits for gunicorn, which gets the terminal's signals itself; a SIGTERM of ours alone is passed on."""
     with subprocess.Popen(command, env=environment) as process:  # noqa: S603 - our own interpreter, no shell
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         signal.signal(signal.SIGINT, lambda *_: None)
+        if _listens(process, host, port):
+            sys.stdout.write(_snippet(host, port))
+            sys.stdout.flush()
         return process.wait()
+
+
+def _listens(process: subprocess.Popen[bytes], host: str, port: int) -> bool:
+    """Waits until the gateway takes connections; False if it ended before."""
+    while process.poll() is None:
+        try:
+            socket.create_connection((host.strip("[]"), port), timeout=1).close()
+            return True
+        except OSError:
+            time.sleep(0.1)
+    return False
