@@ -16,7 +16,7 @@ class ChatRequest(Schema):
     """Shallow on purpose: the provider judges the rest, and nested schemas cost milliseconds on long chats."""
 
     model = fields.String(required=True, validate=validate.Length(min=1))
-    messages = fields.List(fields.Raw(validate=lambda item: isinstance(item, dict)), required=True)
+    messages = fields.List(fields.Dict(), required=True)
     stream = fields.Boolean(truthy={True}, falsy={False}, allow_none=True)
 
 
@@ -45,9 +45,9 @@ def blueprint(auth: Authenticator, completions: Completions, max_request_bytes: 
 def _body(max_bytes: int) -> dict[str, Any]:
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Send the request as JSON, with Content-Type: application/json.")
-    if (request.content_length or 0) > max_bytes:
+    request.max_content_length = max_bytes + 1  # werkzeug ends a chunked body at its limit without a word
+    if (request.content_length or 0) > max_bytes or len(request.get_data()) > max_bytes:
         raise TooLarge(f"The request body is larger than {max_bytes} bytes. Upload large files and name their ids.")
-    request.max_content_length = max_bytes
     body = request.get_json(silent=True)
     if not isinstance(body, dict):
         raise InvalidRequest("The request body is not a JSON object.")
