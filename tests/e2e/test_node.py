@@ -1,0 +1,105 @@
+"""The documented flow with the official Node SDK, which sends its file first, chunked, and lists its own way."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests import files
+from tests.e2e.calls import ask, upload
+from tests.e2e.gateway import MASTER_KEY, environment
+from tests.e2e.providers import GEMINI, GPT
+
+SOURCES = [Path(__file__).parent / "node" / name for name in ("package.json", "package-lock.json", "call.mjs")]
+
+
+@pytest.fixture(scope="session")
+def scripts():
+    """A folder with the scripts and the SDK that the lock file pins, kept from run to run until one of them changes."""
+    missing = [program for program in ("node", "npm") if shutil.which(program) is None]
+    assert missing == [], "these tests need Node.js with npm: install it, for example from https://nodejs.org"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "managed-files-tests"
+    state = hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()
+    folder = cache / f"node-{state[:16]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        if not (folder / "installed").exists():
+            install(folder)
+    return folder
+
+
+def install(folder):
+    for source in SOURCES:
+        shutil.copy(source, folder)
+    command = ["npm", "ci", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    (folder / "installed").touch()
+
+
+@pytest.fixture
+def node(scripts, gateway):
+    """Makes one call and returns its outcome."""
+
+    def call(name, **arguments):
+        command = ["node", "call.mjs", name, json.dumps(arguments)]
+        env = environment(BASE_URL=gateway.url, API_KEY=MASTER_KEY)
+        done = subprocess.run(command, cwd=scripts, env=env, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return call
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "paper.pdf"
+    path.write_bytes(files.pdf().data)
+    return str(path)
+
+
+@pytest.mark.parametrize("targets", [f"{GPT}, {GEMINI}", [GPT, GEMINI]], ids=["text", "list"])
+def test_a_streamed_file_reaches_both_providers(node, providers, path, targets):
+    node("upload", path=path, targets=targets)
+    assert providers.stored() == {name: [files.pdf().sha256] for name in ("openai", "vertex_ai")}
+
+
+def test_its_file_can_be_used_by_others(client, node, path):
+    file = node("upload", path=path, targets=[GPT])
+    assert files.pdf().sha256 in ask(client, GPT, file["id"])
+
+
+def test_pages_follow_each_other(client, node):
+    ids = [upload(client, target_model_names=GEMINI).id for _ in range(5)]
+    assert node("list", limit=2) == ids[::-1]
+
+
+@pytest.mark.parametrize("model", [GPT, GEMINI])
+def test_chat(client, node, model):
+    assert files.pdf().sha256 in node("ask", model=model, id=upload(client).id)
+
+
+@pytest.mark.parametrize("model", [GPT, GEMINI])
+def test_stream(client, node, model):
+    assert files.pdf().sha256 in node("stream", model=model, id=upload(client).id)
+
+
+def test_content(client, node):
+    file = upload(client, files.text(), target_model_names=GEMINI)
+    assert node("content", id=file.id).encode() == files.text().data
+
+
+def test_delete(client, node, providers):
+    deleted = node("remove", id=upload(client).id)
+    assert (deleted["deleted"], providers.stored()) == (True, {})
+
+
+def test_what_does_not_exist_is_not_found(node, gateway):
+    file_id = "file-mf-" + "0" * 32
+    assert node("missing", id=file_id) == {"notFound": True, "message": f"No such File object: {file_id}"}
