@@ -1,3 +1,4 @@
+DROP VIEW file_places;
 DROP VIEW visible_files;
 DROP TABLE audit;
 DROP TABLE idempotency;

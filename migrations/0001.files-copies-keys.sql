@@ -102,3 +102,11 @@ SELECT
     ) AS copies
 FROM files AS f
 WHERE f.state = 'stored' AND (f.expires_at IS NULL OR f.expires_at > now());
+
+-- Where a file stands in a list, also after it is gone: a client may delete what it lists, page by page.
+CREATE VIEW file_places AS
+SELECT id, owner, team, created_at FROM files
+UNION ALL
+SELECT subject, detail ->> 'owner', detail ->> 'team', (detail ->> 'created_at')::timestamptz
+FROM audit
+WHERE action IN ('file.delete', 'file.expire');

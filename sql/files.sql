@@ -18,12 +18,10 @@ FROM caller LEFT JOIN visible_files AS f
     AND (caller.admin OR f.owner = caller.user_id OR f.team = caller.team_id);
 
 -- name: list_files_desc
--- A page of the caller's own and team's files, newest first. `after` may have been deleted since by this caller.
+-- A page of the caller's own and team's files, newest first. `after` may have been deleted since.
 WITH place AS (
-    SELECT created_at FROM files WHERE id = %(after)s AND (owner = %(user_id)s OR team = %(team_id)s)
-    UNION ALL
-    SELECT (detail ->> 'created_at')::timestamptz FROM audit
-    WHERE subject = %(after)s AND action = 'file.delete' AND detail ->> 'owner' = %(user_id)s
+    SELECT created_at FROM file_places
+    WHERE id = %(after)s AND (owner = %(user_id)s OR team = %(team_id)s)
     LIMIT 1
 ), cursor AS (
     SELECT CASE WHEN %(after)s::text IS NULL THEN 'infinity' ELSE (SELECT created_at FROM place) END AS stored_at
@@ -44,12 +42,10 @@ WITH place AS (
 SELECT f.* FROM page JOIN visible_files AS f USING (id) ORDER BY page.stored_at DESC, page.id DESC;
 
 -- name: list_files_asc
--- A page of the caller's own and team's files, oldest first. `after` may have been deleted since by this caller.
+-- A page of the caller's own and team's files, oldest first. `after` may have been deleted since.
 WITH place AS (
-    SELECT created_at FROM files WHERE id = %(after)s AND (owner = %(user_id)s OR team = %(team_id)s)
-    UNION ALL
-    SELECT (detail ->> 'created_at')::timestamptz FROM audit
-    WHERE subject = %(after)s AND action = 'file.delete' AND detail ->> 'owner' = %(user_id)s
+    SELECT created_at FROM file_places
+    WHERE id = %(after)s AND (owner = %(user_id)s OR team = %(team_id)s)
     LIMIT 1
 ), cursor AS (
     SELECT CASE WHEN %(after)s::text IS NULL THEN '-infinity' ELSE (SELECT created_at FROM place) END AS stored_at
@@ -74,12 +70,13 @@ SELECT f.* FROM page JOIN visible_files AS f USING (id) ORDER BY page.stored_at,
 WITH deleted AS (
     UPDATE files SET state = 'deleting'
     WHERE id = %(id)s AND state = 'stored'
-    RETURNING id, owner, created_at
+    RETURNING id, owner, team, created_at
 ), claim AS (
     DELETE FROM idempotency USING deleted WHERE idempotency.file_id = deleted.id
 ), trail AS (
     INSERT INTO audit (actor, action, subject, detail)
-    SELECT %(actor)s, 'file.delete', id, jsonb_build_object('owner', owner, 'created_at', created_at) FROM deleted
+    SELECT %(actor)s, 'file.delete', id, jsonb_build_object('owner', owner, 'team', team, 'created_at', created_at)
+    FROM deleted
 )
 UPDATE copies SET state = 'deleting', attempts = 0, next_attempt_at = now() + %(grace)s * interval '1 second'
 FROM deleted

@@ -22,12 +22,13 @@ WITH over AS (
     FOR UPDATE SKIP LOCKED
 ), ended AS (
     UPDATE files SET state = 'deleting' FROM over WHERE files.id = over.id
-    RETURNING files.id, files.owner, files.created_at
+    RETURNING files.id, files.owner, files.team, files.created_at
 ), claim AS (
     DELETE FROM idempotency USING ended WHERE idempotency.file_id = ended.id
 ), trail AS (
     INSERT INTO audit (actor, action, subject, detail)
-    SELECT 'reconciler', 'file.expire', id, jsonb_build_object('owner', owner, 'created_at', created_at) FROM ended
+    SELECT 'reconciler', 'file.expire', id, jsonb_build_object('owner', owner, 'team', team, 'created_at', created_at)
+    FROM ended
 ), marked AS (
     UPDATE copies SET state = 'deleting', next_attempt_at = now() FROM ended WHERE copies.file_id = ended.id
 )
