@@ -3,8 +3,10 @@
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from managed_files.errors import ConfigError
@@ -13,7 +15,8 @@ from managed_files.records import Account, Deployment, Parameter
 log = logging.getLogger(__name__)
 
 _REFERENCE = "os.environ/"
-_COMMON = ("model", "account", "timeout", "stream_timeout", "extra_headers")  # every provider's entries may have them
+_SECONDS = ("timeout", "stream_timeout")
+_COMMON = ("model", "account", "extra_headers", *_SECONDS)  # every provider's entries may have them
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,9 @@ def deployments_of(
     """The deployments, in the file's order, and the names of parameters that nobody reads."""
     deployments, unused = [], []
     for index, entry in enumerate(entries):
-        where = f"model_list[{index}] ({entry['model_name']}).litellm_params"
-        deployment = _deployment(entry, where, catalog, environment)
+        name = environment.filled(entry["model_name"], f"model_list[{index}].model_name")
+        where = f"model_list[{index}] ({name}).litellm_params"
+        deployment = _deployment(name, entry["litellm_params"], where, catalog, environment)
         if deployment is not None:
             deployments.append(deployment)
             known = _known(catalog.parameters[deployment.provider])
@@ -68,22 +72,25 @@ def deployments_of(
     return tuple(deployments), unused
 
 
-def _deployment(entry: Mapping[str, Any], where: str, catalog: Catalog, environment: Environment) -> Deployment | None:
-    raw = entry["litellm_params"]
+def _deployment(
+    name: str, raw: Mapping[str, Any], where: str, catalog: Catalog, environment: Environment
+) -> Deployment | None:
     target = environment.filled(raw.get("model"), f"{where}.model")
     if not isinstance(target, str) or not target:
         raise ConfigError(
             f"{where}.model is missing. Give it as provider/model, for example vertex_ai/gemini-2.0-flash."
         )
     provider, model = _provider_of(target, raw, catalog)
-    if provider is None or "*" in entry["model_name"]:
+    if provider is None or "*" in name:
         log.warning("%s: %s is left out: no provider of this gateway serves it", where, target)
         return None
+    if not isinstance(raw.get("extra_headers") or {}, dict):
+        raise ConfigError(f"{where}.extra_headers has to be a mapping of names to values.")
     parameters = catalog.parameters[provider]
     used = {key: value for key, value in raw.items() if key in _known(parameters)}
     params = _with_defaults(environment.filled(used, where), parameters, environment, where)
     account = Account(_account_name(provider, params, raw, parameters), provider, params)
-    return Deployment(entry["model_name"], target, model, account, params)
+    return Deployment(name, target, model, account, params)
 
 
 def _known(parameters: Sequence[Parameter]) -> set[str]:
@@ -103,14 +110,36 @@ def _provider_of(target: str, raw: Mapping[str, Any], catalog: Catalog) -> tuple
 def _with_defaults(
     params: dict[str, Any], parameters: Sequence[Parameter], environment: Environment, where: str
 ) -> dict[str, Any]:
+    for key in _SECONDS:
+        params[key] = _seconds(params.get(key), f"{where}.{key}")
     for parameter in parameters:
-        if params.get(parameter.name) is None:
+        params[parameter.name] = _text(params.get(parameter.name), parameter, f"{where}.{parameter.name}")
+        if params[parameter.name] is None:
             found = [environment.variables[name] for name in parameter.env if environment.variables.get(name)]
             params[parameter.name] = found[0] if found else parameter.default
         if parameter.required and params[parameter.name] is None:
             remedy = f" or set {parameter.env[0]}" if parameter.env else ""
             raise ConfigError(f"{where}.{parameter.name} is missing. Add it{remedy}.")
     return params
+
+
+def _seconds(value: Any, where: str) -> float | None:
+    try:
+        seconds = None if value is None else float(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where} is not a number of seconds.") from error
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise ConfigError(f"{where} has to be a number of seconds above 0.")
+    return seconds
+
+
+def _text(value: Any, parameter: Parameter, where: str) -> Any:
+    """YAML reads 2024 as a number and 2024-10-21 as a date. Only a credential may be a mapping."""
+    if value is None or isinstance(value, str) or (parameter.secret and isinstance(value, dict)):
+        return value
+    if isinstance(value, int | float | date):
+        return str(value)
+    raise ConfigError(f"{where} has to be a text.")
 
 
 def _account_name(

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
+from marshmallow.exceptions import SCHEMA
 
 from managed_files.errors import ConfigError
 from managed_files.model_list import Catalog, Environment, deployments_of
@@ -54,9 +55,9 @@ class GeneralSchema(Schema):
     database_connections = fields.Integer(validate=validate.Range(min=2))
 
     @pre_load
-    def split_names(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+    def split_names(self, data: Any, **_: Any) -> Any:
         """`default_target_model_names` may be one text with commas, as in a request."""
-        names = data.get("default_target_model_names")
+        names = data.get("default_target_model_names") if isinstance(data, dict) else None
         if not isinstance(names, str):
             return data
         return data | {"default_target_model_names": [name.strip() for name in names.split(",") if name.strip()]}
@@ -90,9 +91,16 @@ def load(path: Path, catalog: Catalog, environ: Mapping[str, str] = os.environ) 
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: not UTF-8, a date or number that is none
         raise ConfigError(f"The configuration file {path} is not valid YAML: {error}") from error
-    return parse(raw, catalog, environ)
+    try:
+        return parse(raw, catalog, environ)
+    except RecursionError as error:
+        raise ConfigError(f"The configuration file {path} is nested too deeply, or contains itself.") from error
 
 
 def parse(raw: Any, catalog: Catalog, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -108,7 +116,7 @@ def parse(raw: Any, catalog: Catalog, environ: Mapping[str, str] = os.environ) -
         raise ConfigError(f"The configuration cannot be used: {_explained(error.messages)}") from error
     deployments, unused = deployments_of(config["model_list"], catalog, environment)
     _warn_unused(_unused_keys(raw) + unused)
-    return Settings(deployments=deployments, **_general(config["general_settings"], environ))
+    return Settings(deployments=deployments, **_general(config["general_settings"], environment.variables))
 
 
 def _general(given: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -156,8 +164,11 @@ def _warn_unused(keys: list[str]) -> None:
 def _explained(messages: Any, path: str = "") -> str:
     """marshmallow's nested messages as `model_list[0].model_name: Missing data …`."""
     if isinstance(messages, dict):
-        return "; ".join(
-            _explained(inner, f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}".lstrip("."))
-            for key, inner in messages.items()
-        )
+        return "; ".join(_explained(inner, _place(path, key)) for key, inner in messages.items())
     return f"{path}: {' '.join(str(message) for message in messages)}"
+
+
+def _place(path: str, key: Any) -> str:
+    if key == SCHEMA:  # what marshmallow says of the whole mapping
+        return path
+    return f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}".lstrip(".")
