@@ -70,11 +70,27 @@ def _apply_with_yoyo(url: str) -> list[str]:
     backend, migrations = _yoyo(url)
     with backend.lock():
         waiting = backend.to_apply(migrations)
-        backend.apply_migrations(waiting)
+        for migration in waiting:
+            _apply_one(backend, migration)
     backend.connection.close()
     names = [migration.id for migration in waiting]
     log.info("migrations applied: %s", ", ".join(names) or "none")
     return names
+
+
+def _apply_one(backend, migration) -> None:  # type: ignore[no-untyped-def]  # yoyo has no types
+    """The change and the note that it is made, in one transaction.
+
+    yoyo's own way commits them one after the other: a process killed in between leaves a database that every later
+    start tries to change again, in vain. A file that opts out with `-- transactional: false` has to bear that.
+    """
+    migration.load()
+    if migration.use_transactions:
+        with backend.transaction():
+            migration.process_steps(backend, "apply")
+            backend.mark_one(migration)
+    else:
+        backend.apply_one(migration)
 
 
 def _yoyo(url: str):  # type: ignore[no-untyped-def]  # yoyo has no types
