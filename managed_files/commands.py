@@ -21,8 +21,7 @@ _CLI_ACTOR = "command line"
 
 
 def serve(host: str, port: int, workers: int, threads: int) -> NoReturn:
-    """Becomes gunicorn. A configuration that cannot be used is said before."""
-    load(config_path(), CATALOG)
+    """Becomes gunicorn, whose master reads the configuration."""
     command, environment = gunicorn(host, port, workers, threads)
     os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter, no shell
 

@@ -56,6 +56,8 @@ def on_starting(server: Any) -> None:
 def post_fork(server: Any, worker: Any) -> None:
     """In each worker, before it loads the application."""
     threading.stack_size(_STACK_BYTES)
+    for name in ("settings", "model_list"):  # the master has said once what the configuration holds in vain
+        logging.getLogger(f"managed_files.{name}").setLevel(logging.ERROR)
 
 
 def post_worker_init(worker: Any) -> None:
