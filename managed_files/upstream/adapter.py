@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,10 +16,11 @@ from managed_files.upstream.environment import Environment
 from managed_files.upstream.exchange import exchange
 from managed_files.upstream.pool import Origin
 from managed_files.upstream.request import BLOCK, blocks, head
+from managed_files.upstream.response import HeadResponse
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})  # RFC 9110, 9.2.2
 
-_Answer = tuple[HTTPResponse, AnswerBody]
+_Answer = tuple[HeadResponse, AnswerBody]
 
 
 class LeanAdapter(BaseAdapter):
@@ -91,14 +92,13 @@ def _may_repeat(error: UpstreamError, request: PreparedRequest) -> bool:
     return not error.sent or (whole and request.method in _IDEMPOTENT)
 
 
-def _response(request: PreparedRequest, answer: HTTPResponse, body: AnswerBody) -> Response:
+def _response(request: PreparedRequest, answer: HeadResponse, body: AnswerBody) -> Response:
     response = Response()
     response.status_code = answer.status
     response.reason = answer.reason
     response.url = request.url or ""
     response.request = request
     response.raw = body
-    for name, value in answer.headers.items():
-        response.headers[name] = f"{response.headers[name]}, {value}" if name in response.headers else value
+    response.headers = answer.fields
     response.encoding = get_encoding_from_headers(response.headers)
     return response

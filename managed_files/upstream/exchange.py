@@ -1,25 +1,26 @@
 """One request and its answer over one connection. Knows sockets; no pool, no retry."""
 
 import ssl
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException
 from itertools import chain
 from socket import socket
 
 from managed_files.upstream.answer import AnswerBody, failed
 from managed_files.upstream.pool import Origin, readable
 from managed_files.upstream.request import Blocks
+from managed_files.upstream.response import HeadResponse
 
 
 def exchange(
     origin: Origin, method: str, first: bytes, rest: Blocks, timeout: float, connection: HTTPConnection
-) -> tuple[HTTPResponse, AnswerBody]:
+) -> tuple[HeadResponse, AnswerBody]:
     """Sends `first` and `rest`, reads the head of the answer. `timeout`: seconds without progress.
 
     Raises UpstreamError, or what `rest` raises; either way the connection is closed at once, so that the provider
     sees a truncated body. `sent` is false only if the very first send failed: then nothing left this machine.
     """
     connection.sock.settimeout(timeout)
-    answer = HTTPResponse(connection.sock, method=method)
+    answer = HeadResponse(connection.sock, method)
     try:
         _deliver(connection.sock, answer, origin, first, rest)
         return answer, AnswerBody(answer, connection, origin)
@@ -29,7 +30,7 @@ def exchange(
         raise
 
 
-def _deliver(sock: socket, answer: HTTPResponse, origin: Origin, first: bytes, rest: Blocks) -> None:
+def _deliver(sock: socket, answer: HeadResponse, origin: Origin, first: bytes, rest: Blocks) -> None:
     try:
         taken = sock.send(first)
     except OSError as error:
@@ -46,7 +47,7 @@ def _deliver(sock: socket, answer: HTTPResponse, origin: Origin, first: bytes, r
     _begin(answer, origin)
 
 
-def _refused_early(sock: socket, answer: HTTPResponse, origin: Origin) -> bool:
+def _refused_early(sock: socket, answer: HeadResponse, origin: Origin) -> bool:
     """Whether the provider said no (401, 413) before it had the whole body: the rest is then not sent."""
     if not _answering(sock, answer):
         return False
@@ -57,7 +58,7 @@ def _refused_early(sock: socket, answer: HTTPResponse, origin: Origin) -> bool:
     return True
 
 
-def _begin_after(error: OSError, sock: socket, answer: HTTPResponse, origin: Origin) -> None:
+def _begin_after(error: OSError, sock: socket, answer: HeadResponse, origin: Origin) -> None:
     """The body could not be sent to its end: a refusal explains why, and a success cannot be one."""
     if not _answering(sock, answer):
         raise failed(origin, error, sent=True) from error
@@ -67,18 +68,15 @@ def _begin_after(error: OSError, sock: socket, answer: HTTPResponse, origin: Ori
     answer.will_close = True
 
 
-def _begin(answer: HTTPResponse, origin: Origin) -> None:
-    """Reads status and headers, once; interim answers (103 Early Hints) are passed over."""
+def _begin(answer: HeadResponse, origin: Origin) -> None:
+    """Reads status and headers, once."""
     try:
         answer.begin()
-        while answer.status < 200:
-            answer.headers = None  # type: ignore[assignment]  # http.client's own mark for "not read yet"
-            answer.begin()
     except (OSError, HTTPException, ValueError) as error:
         raise failed(origin, error, sent=True) from error
 
 
-def _answering(sock: socket, answer: HTTPResponse) -> bool:
+def _answering(sock: socket, answer: HeadResponse) -> bool:
     """Whether bytes of an answer, or the end, have arrived. Under TLS what arrived may be a session ticket alone."""
     if not readable(sock):
         return False
