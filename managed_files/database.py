@@ -23,6 +23,7 @@ _KEEPALIVE = (b"SET tcp_keepalives_idle = 10", b"SET tcp_keepalives_interval = 5
 
 Row = dict[str, Any]
 Pool = ConnectionPool[psycopg.Connection[DictRow]]
+_UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 class Database:
@@ -58,11 +59,14 @@ class Database:
     @contextmanager
     def leadership(self, number: int) -> Iterator[psycopg.Connection[DictRow] | None]:
         """Holds the cluster-wide advisory lock `number` on a connection of its own; None if another holds it."""
-        with _translated(), psycopg.connect(self._url, autocommit=True, row_factory=dict_row) as connection:
-            for setting in _KEEPALIVE:
-                connection.execute(setting)
-            row = connection.execute("SELECT pg_try_advisory_lock(%s) AS held", (number,)).fetchone()
-            yield connection if row and row["held"] else None
+        try:
+            with psycopg.connect(self._url, autocommit=True, row_factory=dict_row) as connection:
+                for setting in _KEEPALIVE:
+                    connection.execute(setting)
+                row = connection.execute("SELECT pg_try_advisory_lock(%s) AS held", (number,)).fetchone()
+                yield connection if row and row["held"] else None
+        except _UNAVAILABLE as error:
+            raise _unavailable(error) from error
 
     def close(self) -> None:
         """Closes the pool of this process; a later statement opens a new one."""
@@ -75,12 +79,19 @@ class Database:
         tracing.current().statements += 1
         pool = self._opened()
         try:
-            with _translated(), pool.connection() as connection:
+            connection = pool.getconn()  # not `with pool.connection()`: it commits, and there is nothing to commit
+            try:
                 cursor = connection.execute(query.text.encode(), params)
-                return cursor.fetchall() if cursor.description else []
-        except Unavailable:
+                return cursor.fetchall() if cursor.rownumber is not None else []
+            finally:
+                pool.putconn(connection)
+        except _UNAVAILABLE as error:
             pool.check()  # one dead connection is seldom alone: the server went away
-            raise
+            raise _unavailable(error) from error
+        except psycopg.DataError as error:
+            raise InvalidRequest(
+                "A value of the request holds a character that no text may hold, such as NUL."
+            ) from error
 
     def _opened(self) -> Pool:
         if self._pool is None or self._pid != os.getpid():
@@ -102,13 +113,7 @@ class Database:
         )
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """psycopg's ways to say "not now" become Unavailable. Their text may name hosts and users: it stays in the log."""
-    try:
-        yield
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        log.error("database: %s", str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
-        raise Unavailable("The gateway's database does not answer. Try again.") from error
-    except psycopg.DataError as error:
-        raise InvalidRequest("A value of the request holds a character that no text may hold, such as NUL.") from error
+def _unavailable(error: psycopg.Error) -> Unavailable:
+    """For psycopg's ways to say "not now". Their text may name hosts and users: it stays in the log."""
+    log.error("database: %s", str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+    return Unavailable("The gateway's database does not answer. Try again.")
