@@ -1,7 +1,7 @@
 """Every error the gateway raises on purpose. Each decides status, OpenAI `type` and `code`.
 
 GatewayError
-├── InvalidRequest 400 ── Unauthorized 401, Forbidden 403, NotFound 404, Conflict 409, TooLarge 413,
+├── InvalidRequest 400 ── Inexpressible 400, Unauthorized 401, Forbidden 403, NotFound 404, Conflict 409, TooLarge 413,
     │                         UnsupportedMediaType 415
 ├── Unavailable 503           the database, or the gateway itself, cannot answer now
 ├── ConfigError               the operator's mistake; ends the start
@@ -41,6 +41,10 @@ class InvalidRequest(GatewayError):
 
     status = 400
     type = "invalid_request_error"
+
+
+class Inexpressible(InvalidRequest):
+    """A provider's dialect has no word for a field; `param` names it. With `drop_params` the field is left out."""
 
 
 class Unauthorized(InvalidRequest):
