@@ -34,8 +34,8 @@ class Bench(ABC):
     """Starts the stand-in and builds the adapter.
 
     `upload_path`, `file_path`: regular expressions of the paths to which an upload begins, and at which one file is.
-    `returns_content`: of `user_data` files as well, not of `batch` files only. `in_every_file_part`: what `resolve`
-    adds to the id.
+    `gives_bytes_back`: of any file at all; `returns_content`: of `user_data` files as well, not of `batch` files only.
+    `in_every_file_part`: what `resolve` adds to the id.
     """
 
     name: ClassVar[str]
@@ -43,6 +43,7 @@ class Bench(ABC):
     model: ClassVar[str]
     upload_path: ClassVar[str]
     file_path: ClassVar[str]
+    gives_bytes_back: ClassVar[bool] = True
     returns_content: ClassVar[bool] = False
     in_every_file_part: ClassVar[Mapping[str, Any]] = {}
 
@@ -114,7 +115,7 @@ class Bench(ABC):
 
     def sent_credentials(self) -> list[str]:
         """The values of the credential headers that the stand-in received."""
-        names = ("authorization", "api-key")
+        names = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
         headers = [request.headers for request in self.sandbox.requests]
         return [held[name].rpartition(" ")[2] for held in headers for name in names if name in held]
 

@@ -12,3 +12,11 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     bench: Bench = request.param()
     yield bench
     bench.close()
+
+
+@pytest.fixture(params=[kind for kind in BENCHES if kind.gives_bytes_back], ids=lambda kind: kind.name)
+def giving_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """Only the providers that give some files' bytes back."""
+    bench: Bench = request.param()
+    yield bench
+    bench.close()

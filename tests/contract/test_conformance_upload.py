@@ -38,9 +38,10 @@ def leftovers(bench: Bench, error: ProviderFailed) -> set[str]:
 def test_an_upload_stores_the_bytes_and_tells_their_remote_id(bench: Bench) -> None:
     copy = bench.provider.upload(sending(bench.spooled()))
 
+    account, told = bench.provider.account.name, (copy.remote_id, "application/pdf", copy.expires_at)
     assert (bench.stored(), copy) == (
         {copy.remote_id: DIGEST},
-        Copy(FILE_ID, bench.provider.account.name, bench.name, CopyState.READY, copy.remote_id, "application/pdf"),
+        Copy(FILE_ID, account, bench.name, CopyState.READY, *told),
     )
 
 

@@ -51,22 +51,22 @@ def test_content_comes_back_whole_or_is_said_to_be_kept(bench: Bench) -> None:
     assert content == (CONTENT if bench.returns_content else b"ContentUnavailable")
 
 
-def test_content_that_breaks_off_is_a_failure(bench: Bench) -> None:
-    remote_id = bench.uploaded(CONTENT * 4, "batch", "lines.jsonl")
-    bench.sandbox.inject(Fault("GET", bench.file_path, cut="mid_stream"))
+def test_content_that_breaks_off_is_a_failure(giving_bench: Bench) -> None:
+    remote_id = giving_bench.uploaded(CONTENT * 4, "batch", "lines.jsonl")
+    giving_bench.sandbox.inject(Fault("GET", giving_bench.file_path, cut="mid_stream"))
 
     with pytest.raises(ProviderFailed) as caught:
-        b"".join(bench.provider.content(remote_id, "batch"))
+        b"".join(giving_bench.provider.content(remote_id, "batch"))
 
-    assert (caught.value.provider, caught.value.retryable) == (bench.name, True)
+    assert (caught.value.provider, caught.value.retryable) == (giving_bench.name, True)
 
 
-def test_content_of_a_file_that_is_gone_is_a_404(bench: Bench) -> None:
-    remote_id = bench.uploaded()
-    bench.provider.delete(remote_id)
+def test_content_of_a_file_that_is_gone_is_a_404(giving_bench: Bench) -> None:
+    remote_id = giving_bench.uploaded()
+    giving_bench.provider.delete(remote_id)
 
     with pytest.raises(ProviderFailed) as caught:
-        bench.provider.content(remote_id, "user_data")
+        giving_bench.provider.content(remote_id, "user_data")
 
     assert caught.value.upstream_status == 404
 
