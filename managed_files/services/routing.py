@@ -1,27 +1,45 @@
 """Which deployment answers a chat request. Pure functions of values."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from managed_files.errors import Conflict, GatewayError, InvalidRequest, NotFound
 from managed_files.records import Caller, Copy, CopyState, Deployment
+from managed_files.services.health import Snapshot
 
 Files = Mapping[str, Sequence[Copy]]  # file id → its copies
+STRATEGIES = ("simple-shuffle", "least-busy", "latency-based-routing")
 
 
-def choose(model: str, deployments: Sequence[Deployment], caller: Caller, files: Files) -> Deployment:
-    """The first deployment of the group that holds every file.
-
-    Raises NotFound for a model this caller may not use, InvalidRequest naming the models that have the file.
-    """
-    allowed = [deployment for deployment in deployments if caller.may_use(deployment.model_group)]
-    group = [deployment for deployment in allowed if model == deployment.model_group]
-    if not group:
+def group(model: str, deployments: Sequence[Deployment], caller: Caller) -> list[Deployment]:
+    """The deployments of a model group. Raises NotFound for a group that does not exist or may not be used."""
+    found = [deployment for deployment in deployments if deployment.model_group == model and caller.may_use(model)]
+    if not found:
         raise no_such_model(model)
-    for deployment in group:
-        if all(usable(copies, deployment.account.name) for copies in files.values()):
-            return deployment
-    raise _nobody_holds(model, group, allowed, files)
+    return found
+
+
+def holders(members: Sequence[Deployment], files: Files) -> list[Deployment]:
+    """Those of a group that hold every file, in a state that a chat can use now."""
+    return [item for item in members if all(usable(copies, item.account.name) for copies in files.values())]
+
+
+def pick(
+    candidates: Sequence[Deployment], snapshots: Mapping[int, Snapshot], strategy: str, chance: float
+) -> Deployment:
+    """One of the candidates; those that cool down only if there is no other. `chance`: from 0 to below 1.
+
+    `snapshots`: by the deployment's id(). Strategies as LiteLLM names them: `simple-shuffle` draws by `weight`, else
+    by `rpm`, else by `tpm`; `least-busy` takes the one with the fewest calls in flight, `latency-based-routing` the
+    one that has been answering fastest; equals are drawn.
+    """
+    awake = [item for item in candidates if not snapshots[id(item)].cooling] or list(candidates)
+    within = [item for item in awake if not _spent(item, snapshots[id(item)])] or awake
+    if strategy == "least-busy":
+        within = _least(within, lambda item: snapshots[id(item)].in_flight)
+    elif strategy == "latency-based-routing":
+        within = _least(within, lambda item: snapshots[id(item)].latency or 0.0)
+    return _drawn(within, chance)
 
 
 def no_such_model(model: str) -> NotFound:
@@ -46,20 +64,62 @@ def usable(copies: Sequence[Copy], account: str) -> Copy | None:
     )
 
 
-def _nobody_holds(model: str, group: Sequence[Deployment], allowed: Sequence[Deployment], files: Files) -> GatewayError:
-    accounts = {deployment.account.name for deployment in group}
-    for file_id, copies in files.items():
-        if any(usable(copies, account) for account in accounts):
-            continue
-        if any(copy.account in accounts and copy.state is CopyState.PROCESSING for copy in copies):
-            error = Conflict(f"The file {file_id} is still being processed for the model {model}. Try again soon.")
-            error.retry_after = "2"
-            return error
-        holders = dict.fromkeys(item.model_group for item in allowed if usable(copies, item.account.name))
-        return InvalidRequest(
-            f"The file {file_id} has no copy that the model {model} can use. Models that have one: "
-            f"{', '.join(holders) or 'none'}. Use one of them, or upload the file again with {model} among its "
-            "target_model_names.",
-            param="model",
-        )
-    return InvalidRequest(f"No single deployment of the model {model} holds all files of this request.", param="model")
+def nobody_holds(
+    model: str, members: Sequence[Deployment], deployments: Sequence[Deployment], caller: Caller, files: Files
+) -> GatewayError:
+    """Why no member of the group can answer: for each file, which model groups have it."""
+    accounts = {deployment.account.name for deployment in members}
+    missing = {file_id: copies for file_id, copies in files.items() if not _held(copies, accounts)}
+    waiting = [file_id for file_id, copies in missing.items() if _processing(copies, accounts)]
+    if waiting:
+        error = Conflict(f"The file {waiting[0]} is still being processed for the model {model}. Try again soon.")
+        error.retry_after = "2"
+        return error
+    allowed = [deployment for deployment in deployments if caller.may_use(deployment.model_group)]
+    told = [f"{file_id}: {_owners(copies, allowed)}" for file_id, copies in (missing or files).items()]
+    return InvalidRequest(
+        f"No deployment of the model {model} holds {'every' if len(files) > 1 else 'the'} file of this request. Models "
+        f"that have them: {'; '.join(told)}. Use one of those, or upload again with {model} among target_model_names.",
+        param="model",
+    )
+
+
+def _held(copies: Sequence[Copy], accounts: set[str]) -> bool:
+    return any(usable(copies, account) for account in accounts)
+
+
+def _processing(copies: Sequence[Copy], accounts: set[str]) -> bool:
+    return any(copy.account in accounts and copy.state is CopyState.PROCESSING for copy in copies)
+
+
+def _owners(copies: Sequence[Copy], allowed: Sequence[Deployment]) -> str:
+    groups = (item.model_group for item in allowed if usable(copies, item.account.name))
+    return ", ".join(dict.fromkeys(groups)) or "none"
+
+
+def _spent(deployment: Deployment, snapshot: Snapshot) -> bool:
+    """Whether this worker alone has used up the deployment's requests a minute."""
+    rpm = deployment.params.get("rpm")
+    return rpm is not None and snapshot.requests >= rpm
+
+
+def _least(items: Sequence[Deployment], measure: Callable[[Deployment], float]) -> list[Deployment]:
+    lowest = min(map(measure, items))
+    return [item for item in items if measure(item) == lowest]
+
+
+def _drawn(items: Sequence[Deployment], chance: float) -> Deployment:
+    weights = _weights(items)
+    mark = chance * sum(weights)
+    for item, weight in zip(items, weights, strict=True):
+        mark -= weight
+        if mark < 0:
+            return item
+    return items[-1]
+
+
+def _weights(items: Sequence[Deployment]) -> list[float]:
+    for key in ("weight", "rpm", "tpm"):
+        if any(item.params.get(key) for item in items):
+            return [float(item.params.get(key) or 0) for item in items]
+    return [1.0] * len(items)
