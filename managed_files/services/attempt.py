@@ -92,7 +92,9 @@ class Attempt:
             running.cancel()
             outcomes = running.outcomes()
             copies = self._tools.repository.abandon(self._file.id, GRACE)
-            clean = [copy.account for copy in copies if _left_nothing(outcomes[copy.account])]
+            clean = [
+                account for account in outcomes if account not in running.reached and _left_nothing(outcomes[account])
+            ]
             self._tools.repository.forget_copies(self._file.id, clean)
             unclear = [copy for copy in copies if copy.account not in clean]
             self._tools.deletion.run(unclear, look_again=unclear)
