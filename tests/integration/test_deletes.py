@@ -108,7 +108,7 @@ def test_the_audit_trail_tells_who_did_what(bench: Bench, sql: Sql) -> None:
 def test_two_deletes_at_once_are_one(bench: Bench, sql: Sql) -> None:
     file_id = bench.stored(GPT)
     second: list[int] = []
-    copies = bench.gateway.files._repository.begin_delete(file_id, "me", 60.0)
+    copies = bench.gateway.repository.begin_delete(file_id, "me", 60.0)
     second.append(delete(bench, file_id)[0])
     assert (len(copies), second) == (1, [404])
 
