@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     url = database_url(settings)
     migrate.apply(url)
     gateway = build_gateway(settings, url)
-    app = Flask("managed_files")
+    app = Flask("managed_files", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect would lose an upload's body
     app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]

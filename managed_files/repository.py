@@ -52,7 +52,7 @@ class FileRepository:
         return bool(self._db.write(self._sql["plan_file"], params))
 
     def of_idempotency_key(self, owner: str, key: str) -> Row | None:
-        """file_id, state, filename, purpose and sha256 of the file that an earlier request with this key made."""
+        """The file that an earlier request with this key made, and what that request asked for."""
         return _first(self._db.read(self._sql["file_of_idempotency_key"], {"owner": owner, "key": key}))
 
     def renew_leases(self, ids: Sequence[str], lease: float) -> None:

@@ -21,8 +21,10 @@ WITH claim AS (
 SELECT id FROM file;
 
 -- name: file_of_idempotency_key
--- The file that an earlier request with this key made or is making.
-SELECT i.file_id, f.state, f.filename, f.purpose, f.sha256
+-- The file that an earlier request with this key made or is making, and what that request asked for.
+SELECT i.file_id, f.state, f.filename, f.purpose, f.sha256,
+    extract(epoch FROM f.expires_at - f.created_at)::bigint AS expires_after,
+    ARRAY(SELECT account FROM copies WHERE file_id = f.id ORDER BY account COLLATE "C") AS accounts
 FROM idempotency AS i JOIN files AS f ON f.id = i.file_id
 WHERE i.owner = %(owner)s AND i.key = %(key)s;
 

@@ -1,6 +1,6 @@
 """The gateway in the test's own process, before stand-ins of its providers, and shorthand for what callers do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ GPT, GPT_BIG, GEMINI, AZURE = "gpt", "gpt-big", "gemini", "azure-gpt"
 CONTENT = b"%PDF-1.7 " + bytes(range(256)) * 40
 BOUNDARY = "a-boundary-0123456789"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
+TARGETS = {"purpose": "user_data", "target_model_names": f"{GPT}, {GEMINI}"}
 NEVER = 3600.0  # seconds between the passes of a background that a test does not want to see
 
 
@@ -122,6 +123,12 @@ class Bench:
         body = form({"purpose": purpose, "target_model_names": targets, **fields}, data, filename=filename)
         return self.call("POST", "/files", key, data=body, content_type=FORM, headers=headers or {})
 
+    def feed(self, *steps: bytes | Callable[[], object], length: int | None, **options: Any) -> TestResponse:
+        """POST /files with a body that arrives in steps; without a length it is chunked."""
+        known = {"wsgi.input_terminated": True} if length is None else {"CONTENT_LENGTH": str(length)}
+        environ = {"wsgi.input": Feed(*steps), "CONTENT_TYPE": FORM, **known}
+        return self.call("POST", "/files", environ_overrides=environ, **options)
+
     def stored(self, targets: str = f"{GPT}, {GEMINI}", key: str = MASTER_KEY, **options: Any) -> str:
         """The id of a file that is there now."""
         answer = self.upload(targets, key, **options)
@@ -167,3 +174,22 @@ def running_stand_ins() -> Iterator[StandIns]:
     """All stand-ins, started and stopped."""
     with StandIns(OpenAISandbox(), AzureSandbox(), GoogleSandbox()) as stand_ins:
         yield stand_ins
+
+
+class Feed:
+    """A request's body as it arrives: bytes come as they are, and a step runs before what follows it is read."""
+
+    def __init__(self, *steps: bytes | Callable[[], object]):
+        self._steps = list(steps)
+
+    def read(self, size: int = -1) -> bytes:
+        while self._steps:
+            step = self._steps.pop(0)
+            if callable(step):
+                step()
+            else:
+                piece, rest = (step, b"") if size < 0 else (step[:size], step[size:])
+                if rest:
+                    self._steps.insert(0, rest)
+                return piece
+        return b""

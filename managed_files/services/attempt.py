@@ -56,7 +56,7 @@ class Attempt:
     def begin(self) -> None:
         """Writes the intent down and starts to send. With a used idempotency key, nothing starts."""
         upload = self._upload()
-        accounts = list(dict.fromkeys(deployment.account.name for deployment in self.order.deployments))
+        accounts = _accounts(self.order.deployments)
         if not self._plan(upload, accounts):
             return
         self._held.enter_context(self._tools.leases.hold(self._file.id))
@@ -92,7 +92,9 @@ class Attempt:
             running.cancel()
             outcomes = running.outcomes()
             copies = self._tools.repository.abandon(self._file.id, GRACE)
-            clean = [copy.account for copy in copies if _left_nothing(outcomes[copy.account])]
+            clean = [
+                account for account in outcomes if account not in running.reached and _left_nothing(outcomes[account])
+            ]
             self._tools.repository.forget_copies(self._file.id, clean)
             unclear = [copy for copy in copies if copy.account not in clean]
             self._tools.deletion.run(unclear, look_again=unclear)
@@ -124,9 +126,17 @@ class Attempt:
             )
             error.retry_after = "1"
             raise error
-        same = (self._file.filename, self._file.purpose, self.order.spool.sha256)
-        if (earlier["filename"], earlier["purpose"], bytes(earlier["sha256"])) != same:
-            error = Conflict("This Idempotency-Key was used for another file. Use a new one.", param="Idempotency-Key")
+        asked = {
+            "filename": self._file.filename,
+            "purpose": self._file.purpose,
+            "sha256": self.order.spool.sha256,
+            "expires_after": self.order.fields.expires_after,
+            "accounts": sorted(_accounts(self.order.deployments)),
+        }
+        if any(earlier[name] != value for name, value in asked.items()):
+            error = Conflict(
+                "This Idempotency-Key was used for another upload. Use a new one.", param="Idempotency-Key"
+            )
             error.should_retry = False
             raise error
         return str(earlier["file_id"])
@@ -167,6 +177,10 @@ def _file(order: Order) -> File:
         mime_type=mime.detect(part.content_type, part.filename, order.spool.head),
         created_at=int(time.time()),
     )
+
+
+def _accounts(deployments: Sequence[Deployment]) -> list[str]:
+    return list(dict.fromkeys(deployment.account.name for deployment in deployments))
 
 
 def _names(account: str, deployments: Sequence[Deployment]) -> str:

@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ _TIMEOUT = 600.0  # seconds without a byte from the provider
 class ChatAnswer:
     """What goes back: JSON, or server-sent events as they come. Abandoning the iterator closes the provider's side."""
 
-    pieces: Iterator[bytes]
+    pieces: Iterable[bytes]
     content_type: str
 
 
@@ -82,7 +82,7 @@ class Completions:
         exchange = _exchange(body, deployment)
         if stream:
             return ChatAnswer(_relay(answer, dialect.stream(exchange)), "text/event-stream; charset=utf-8")
-        return ChatAnswer(iter([_whole(answer, dialect, exchange, wire)]), "application/json")
+        return ChatAnswer([_whole(answer, dialect, exchange, wire)], "application/json")
 
 
 def _resolved(

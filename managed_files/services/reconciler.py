@@ -15,6 +15,7 @@ from managed_files.services.deletion import Deletion
 
 _LOCK = 0x6D66_0002
 _BATCH = 64
+_PATIENCE = 5.0  # seconds
 log = logging.getLogger(__name__)
 
 
@@ -73,17 +74,21 @@ class ReconcilerThread:
         self._database = database
         self._interval = interval
         self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
         self._pid = 0
 
     def start(self) -> None:
         """Idempotent within a process; a forked child starts its own."""
         if self._pid != os.getpid():
             self._pid, self._stop = os.getpid(), threading.Event()
-            threading.Thread(target=self._run, args=(self._stop,), name="reconciler", daemon=True).start()
+            self._thread = threading.Thread(target=self._run, args=(self._stop,), name="reconciler", daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
-        """Ends after the pass that runs."""
+        """Ends after the pass that runs, which is given a few seconds: it must not find its database closed."""
         self._stop.set()
+        if self._thread is not None and self._pid == os.getpid():
+            self._thread.join(_PATIENCE)
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.wait(self._interval):

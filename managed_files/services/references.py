@@ -34,6 +34,27 @@ class Reference:
 def references(body: Mapping[str, Any]) -> list[Reference]:
     """Every part that carries a file id, in order. Raises InvalidRequest for one of our ids anywhere else."""
     found = dict(_carried(body.get("messages")))
+    if _count_ids(body) > sum(reference.managed for reference in found.values()):
+        _refuse_elsewhere(body, found)
+    return list(found.values())
+
+
+def _count_ids(body: Any) -> int:
+    """Our ids in the whole request, keys included. Without paths: most requests have every id in its place."""
+    count, waiting = 0, [body]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            count += len(file_ids_in(value))
+        elif isinstance(value, dict):
+            waiting += value
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return count
+
+
+def _refuse_elsewhere(body: Any, found: Mapping[Path, Reference]) -> None:
     for path, text in _texts(body):
         ids = file_ids_in(text)
         if ids and (path not in found or text != ids[0]):
@@ -42,7 +63,6 @@ def references(body: Mapping[str, Any]) -> list[Reference]:
                 '{"type": "file", "file": {"file_id": …}}. Move it there.',
                 param=_dotted(path),
             )
-    return list(found.values())
 
 
 def _carried(messages: Any) -> Iterator[tuple[Path, Reference]]:

@@ -34,6 +34,7 @@ class RunningUpload:
         self._providers = {account: providers[account] for account in accounts}
         self._repository = repository
         self._processing_timeout = processing_timeout
+        self.reached: set[str] = set()  # accounts that have stored the file, whatever became of it afterwards
         self._cancelled = threading.Event()
         self._futures: dict[str, Future[Outcome[Copy]]] = {}
 
@@ -52,6 +53,7 @@ class RunningUpload:
 
     def _send(self, account: str) -> Copy:
         copy = self._stored(self._providers[account])
+        self.reached.add(account)
         state = self._repository.record_copy(copy)
         if state not in (CopyState.READY, CopyState.PROCESSING):
             self._providers[account].delete(copy.stored_id)

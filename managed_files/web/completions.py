@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask import Blueprint, Response, request
-from marshmallow import INCLUDE, Schema, fields, validate
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
 from managed_files import tracing
 from managed_files.errors import InvalidRequest, TooLarge, UnsupportedMediaType
@@ -12,11 +12,23 @@ from managed_files.web.auth import Authenticator
 from managed_files.web.checks import complaint
 
 
+class Objects(fields.Field[list[Any]]):
+    """An array of objects, looked at no further."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise ValidationError("Not a valid list.")
+        for index, item in enumerate(value):
+            if not isinstance(item, dict):
+                raise ValidationError({index: ["Not a valid mapping type."]})
+        return value
+
+
 class ChatRequest(Schema):
     """Shallow on purpose: the provider judges the rest, and nested schemas cost milliseconds on long chats."""
 
     model = fields.String(required=True, validate=validate.Length(min=1))
-    messages = fields.List(fields.Dict(), required=True)
+    messages = Objects(required=True)
     stream = fields.Boolean(truthy={True}, falsy={False}, allow_none=True)
 
 

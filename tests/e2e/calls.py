@@ -32,10 +32,14 @@ def question(*file_ids: str, text: str = "What is in it?") -> list[Any]:
     return [{"role": "user", "content": [{"type": "text", "text": text}, *map(part, file_ids)]}]
 
 
+def talk(client: OpenAI, model: str, messages: list[Any]) -> str:
+    """The model's words at the end of a conversation."""
+    return client.chat.completions.create(model=model, messages=messages).choices[0].message.content or ""
+
+
 def ask(client: OpenAI, model: str, *file_ids: str) -> str:
     """The model's words about the files."""
-    answer = client.chat.completions.create(model=model, messages=question(*file_ids))
-    return answer.choices[0].message.content or ""
+    return talk(client, model, question(*file_ids))
 
 
 def stream_text(client: OpenAI, model: str, *file_ids: str) -> str:

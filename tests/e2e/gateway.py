@@ -44,6 +44,14 @@ def environment(**more: str) -> dict[str, str]:
     return clean | more
 
 
+def dead(process: psutil.Process) -> bool:
+    """Whether it runs no more; a container's first process may leave it a zombie."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 @dataclass(frozen=True)
 class Gateway:
     """One running gateway. `log` grows while it runs."""
@@ -67,26 +75,26 @@ class Gateway:
             return requests.get(f"{self.url}/health/readiness", timeout=5).ok
         return False
 
-    def listening(self) -> bool:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
-            return True
+    def serving(self) -> bool:
+        """Whether it takes new requests; once it ends, connections still open but nobody answers them."""
+        with suppress(requests.RequestException):
+            return requests.get(f"{self.url}/health/liveliness", timeout=0.5).ok
         return False
 
     def terminate(self) -> None:
         """SIGTERM, as an orchestrator sends it. Does not wait."""
         self.process.terminate()
 
-    def kill(self) -> None:
-        """SIGKILL to the master, its workers and whatever else it started, all before any can react."""
-        with suppress(psutil.NoSuchProcess):
-            master = psutil.Process(self.process.pid)
-            family = [master, *master.children(recursive=True)]
-            for signum in (signal.SIGSTOP, signal.SIGKILL):
-                for member in family:
-                    with suppress(psutil.NoSuchProcess):
-                        member.send_signal(signum)
-            psutil.wait_procs(family[1:], timeout=10)
+    def kill(self, *others: psutil.Process) -> None:
+        """SIGKILL to the master, its workers and the others with their children, before any of them can react."""
+        heads = [*others, *([psutil.Process(self.process.pid)] if self.process.poll() is None else [])]
+        family = [member for head in heads for member in (head, *head.children(recursive=True))]
+        for signum in (signal.SIGSTOP, signal.SIGKILL):
+            for member in family:
+                with suppress(psutil.NoSuchProcess):
+                    member.send_signal(signum)
         self.process.wait(10)
+        wait_until(lambda: all(map(dead, family)), "all are gone")
 
     def command(self, *arguments: str) -> str:
         """Runs another command of the same program with the same configuration; what it printed."""

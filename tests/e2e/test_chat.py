@@ -2,22 +2,25 @@
 
 import json
 from contextlib import suppress
+from typing import Any
 
 import pytest
 import requests
-from openai import BadRequestError, NotFoundError
+from openai import BadRequestError, NotFoundError, OpenAI
 
+from managed_files.sandbox.server import Server
 from tests import files
-from tests.e2e.calls import ask, part, question, upload
-from tests.e2e.gateway import MASTER_KEY
-from tests.e2e.providers import AZURE, GEMINI, GPT
+from tests.e2e.calls import ask, part, question, talk, upload
+from tests.e2e.gateway import MASTER_KEY, Gateway
+from tests.e2e.providers import AZURE, GEMINI, GPT, Providers
+from tests.files import Sample
 from tests.openai_schema import assert_valid
 
 TWO = (files.pdf("first"), files.pdf("second"))
 CALL = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
 
 
-def ids_in(value):
+def ids_in(value: Any) -> list[str]:
     """Every id of a provider in a request body, in order."""
     if isinstance(value, dict):
         own = [value[key] for key in ("file_id", "fileUri") if key in value]
@@ -25,41 +28,41 @@ def ids_in(value):
     return [found for inner in value for found in ids_in(inner)] if isinstance(value, list) else []
 
 
-def chat_ids(server):
+def chat_ids(server: Server) -> list[str]:
     """The ids in the last chat request that the provider received."""
     return ids_in(server.requests[-1].json())
 
 
-def test_several_files_in_one_message(client):
+def test_several_files_in_one_message(client: OpenAI) -> None:
     ids = [upload(client, sample).id for sample in TWO]
     answers = [ask(client, model, *ids) for model in (GPT, GEMINI)]
     assert all(sample.sha256 in answer for sample in TWO for answer in answers)
 
 
-def test_files_in_several_messages(client, providers):
+def test_files_in_several_messages(client: OpenAI, providers: Providers) -> None:
     ids = [upload(client, sample).id for sample in TWO]
     messages = [*question(ids[0]), {"role": "assistant", "content": "I see."}, *question(ids[1])]
-    client.chat.completions.create(model=GEMINI, messages=messages)
+    talk(client, GEMINI, messages)
     assert chat_ids(providers.google) == list(providers.google.objects)
 
 
 @pytest.mark.parametrize("role", ["system", "developer", "user", "assistant", "tool"])
-def test_openai_gets_its_own_id_in_every_role(client, providers, role):
+def test_openai_gets_its_own_id_in_every_role(client: OpenAI, providers: Providers, role: str) -> None:
     message = {"role": role, "content": [part(upload(client).id)], "tool_call_id": "call_1"}
     before = {"role": "assistant", "content": None, "tool_calls": [CALL]}
     with suppress(BadRequestError):  # which roles may show files is OpenAI's to judge
-        client.chat.completions.create(model=GPT, messages=[before, message])
+        talk(client, GPT, [before, message])
     assert chat_ids(providers.openai) == list(providers.openai.files)
 
 
 @pytest.mark.parametrize("role", ["user", "assistant"])
-def test_gemini_gets_its_own_address_in_both_of_its_roles(client, providers, role):
+def test_gemini_gets_its_own_address_in_both_of_its_roles(client: OpenAI, providers: Providers, role: str) -> None:
     message = {"role": role, "content": [part(upload(client).id)]}
-    client.chat.completions.create(model=GEMINI, messages=[message, *question()])
+    talk(client, GEMINI, [message, *question()])
     assert chat_ids(providers.google) == list(providers.google.objects)
 
 
-def test_azure_gets_its_own_id(client, providers):
+def test_azure_gets_its_own_id(client: OpenAI, providers: Providers) -> None:
     paper = files.pdf()
     assert paper.sha256 in ask(client, AZURE, upload(client, paper, target_model_names=AZURE).id)
 
@@ -67,39 +70,38 @@ def test_azure_gets_its_own_id(client, providers):
 @pytest.mark.parametrize(
     ("kind", "field", "sample"), [("image_url", "url", files.png()), ("input_audio", "data", files.wav())]
 )
-def test_an_id_in_place_of_an_image_or_a_sound(client, kind, field, sample):
+def test_an_id_in_place_of_an_image_or_a_sound(client: OpenAI, kind: str, field: str, sample: Sample) -> None:
     content = [{"type": kind, kind: {field: upload(client, sample).id}}]
-    answer = client.chat.completions.create(model=GEMINI, messages=[{"role": "user", "content": content}])
-    assert sample.sha256 in answer.choices[0].message.content
+    assert sample.sha256 in talk(client, GEMINI, [{"role": "user", "content": content}])
 
 
 @pytest.mark.parametrize("model", [GPT, GEMINI])
-def test_an_id_in_a_text_is_never_forwarded(client, providers, model):
+def test_an_id_in_a_text_is_never_forwarded(client: OpenAI, providers: Providers, model: str) -> None:
     file = upload(client)
     calls = len(providers.openai.requests), len(providers.google.requests)
     with pytest.raises(BadRequestError, match="a file can only be named by a content part"):
-        client.chat.completions.create(model=model, messages=question(text=f"Read {file.id}"))
+        talk(client, model, question(text=f"Read {file.id}"))
     assert (len(providers.openai.requests), len(providers.google.requests)) == calls
 
 
 @pytest.mark.parametrize("file_id", ["file-abc123", "file-mf-" + "x" * 32])
-def test_an_id_that_is_not_ours_is_not_found(client, file_id):
+def test_an_id_that_is_not_ours_is_not_found(client: OpenAI, file_id: str) -> None:
     with pytest.raises(NotFoundError):
         ask(client, GPT, file_id)
 
 
-def test_a_field_that_only_the_provider_knows_is_passed_on(client, providers):
+def test_a_field_that_only_the_provider_knows_is_passed_on(client: OpenAI, providers: Providers) -> None:
     client.chat.completions.create(model=GPT, messages=question(), extra_body={"verbosity": "low"})
     assert providers.openai.requests[-1].json()["verbosity"] == "low"
 
 
 @pytest.mark.parametrize("model", [GPT, AZURE, GEMINI])
-def test_an_answer_is_openais(gateway, model):
+def test_an_answer_is_openais(gateway: Gateway, model: str) -> None:
     assert_valid("CreateChatCompletionResponse", post(gateway, model=model).json())
 
 
 @pytest.mark.parametrize("model", [GPT, GEMINI])
-def test_a_streams_events_are_openais(gateway, model):
+def test_a_streams_events_are_openais(gateway: Gateway, model: str) -> None:
     lines = post(gateway, model=model, stream=True, stream_options={"include_usage": True}).text.split("\n\n")
     events = [line.removeprefix("data: ") for line in lines if line.strip()]
     for event in events[:-1]:
@@ -107,7 +109,7 @@ def test_a_streams_events_are_openais(gateway, model):
     assert events[-1] == "[DONE]"
 
 
-def post(gateway, **body):
+def post(gateway: Gateway, **body: Any) -> requests.Response:
     """A chat request without an SDK that would forgive a wrong answer."""
     headers = {"Authorization": f"Bearer {MASTER_KEY}"}
     return requests.post(

@@ -6,20 +6,24 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from openai import OpenAI
 
 from tests import files
 from tests.e2e.calls import ask, upload
-from tests.e2e.gateway import MASTER_KEY, environment
-from tests.e2e.providers import GEMINI, GPT
+from tests.e2e.gateway import MASTER_KEY, Gateway, environment
+from tests.e2e.providers import GEMINI, GPT, Providers
 
+Node = Callable[..., Any]  # a call's name and arguments → its outcome
 SOURCES = [Path(__file__).parent / "node" / name for name in ("package.json", "package-lock.json", "call.mjs")]
 
 
 @pytest.fixture(scope="session")
-def scripts():
+def scripts() -> Path:
     """A folder with the scripts and the SDK that the lock file pins, kept from run to run until one of them changes."""
     missing = [program for program in ("node", "npm") if shutil.which(program) is None]
     assert missing == [], "these tests need Node.js with npm: install it, for example from https://nodejs.org"
@@ -34,7 +38,7 @@ def scripts():
     return folder
 
 
-def install(folder):
+def install(folder: Path) -> None:
     for source in SOURCES:
         shutil.copy(source, folder)
     command = ["npm", "ci", "--no-audit", "--no-fund"]
@@ -44,10 +48,10 @@ def install(folder):
 
 
 @pytest.fixture
-def node(scripts, gateway):
+def node(scripts: Path, gateway: Gateway) -> Node:
     """Makes one call and returns its outcome."""
 
-    def call(name, **arguments):
+    def call(name: str, **arguments: Any) -> Any:
         command = ["node", "call.mjs", name, json.dumps(arguments)]
         env = environment(BASE_URL=gateway.url, API_KEY=MASTER_KEY)
         done = subprocess.run(command, cwd=scripts, env=env, capture_output=True, text=True, timeout=60)
@@ -58,48 +62,50 @@ def node(scripts, gateway):
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> str:
     path = tmp_path / "paper.pdf"
     path.write_bytes(files.pdf().data)
     return str(path)
 
 
 @pytest.mark.parametrize("targets", [f"{GPT}, {GEMINI}", [GPT, GEMINI]], ids=["text", "list"])
-def test_a_streamed_file_reaches_both_providers(node, providers, path, targets):
+def test_a_streamed_file_reaches_both_providers(
+    node: Node, providers: Providers, path: str, targets: str | list[str]
+) -> None:
     node("upload", path=path, targets=targets)
     assert providers.stored() == {name: [files.pdf().sha256] for name in ("openai", "vertex_ai")}
 
 
-def test_its_file_can_be_used_by_others(client, node, path):
+def test_its_file_can_be_used_by_others(client: OpenAI, node: Node, path: str) -> None:
     file = node("upload", path=path, targets=[GPT])
     assert files.pdf().sha256 in ask(client, GPT, file["id"])
 
 
-def test_pages_follow_each_other(client, node):
+def test_pages_follow_each_other(client: OpenAI, node: Node) -> None:
     ids = [upload(client, target_model_names=GEMINI).id for _ in range(5)]
     assert node("list", limit=2) == ids[::-1]
 
 
 @pytest.mark.parametrize("model", [GPT, GEMINI])
-def test_chat(client, node, model):
+def test_chat(client: OpenAI, node: Node, model: str) -> None:
     assert files.pdf().sha256 in node("ask", model=model, id=upload(client).id)
 
 
 @pytest.mark.parametrize("model", [GPT, GEMINI])
-def test_stream(client, node, model):
+def test_stream(client: OpenAI, node: Node, model: str) -> None:
     assert files.pdf().sha256 in node("stream", model=model, id=upload(client).id)
 
 
-def test_content(client, node):
+def test_content(client: OpenAI, node: Node) -> None:
     file = upload(client, files.text(), target_model_names=GEMINI)
     assert node("content", id=file.id).encode() == files.text().data
 
 
-def test_delete(client, node, providers):
+def test_delete(client: OpenAI, node: Node, providers: Providers) -> None:
     deleted = node("remove", id=upload(client).id)
     assert (deleted["deleted"], providers.stored()) == (True, {})
 
 
-def test_what_does_not_exist_is_not_found(node, gateway):
+def test_what_does_not_exist_is_not_found(node: Node, gateway: Gateway) -> None:
     file_id = "file-mf-" + "0" * 32
     assert node("missing", id=file_id) == {"notFound": True, "message": f"No such File object: {file_id}"}

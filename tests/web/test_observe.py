@@ -43,7 +43,7 @@ def test_every_error_is_openais_envelope(status: int, bench: Bench) -> None:
 def test_an_unforeseen_error_is_an_envelope_too_and_tells_nothing(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken() -> None:
+    def broken() -> str:
         raise RuntimeError("/secret/path")
 
     bench.app.add_url_rule("/broken", view_func=broken)

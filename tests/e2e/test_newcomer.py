@@ -1,0 +1,79 @@
+"""What a newcomer does first: `make run`, the demo, and its snippet as it is printed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.gateway import REPOSITORY, environment, free_port
+
+_SNIPPET = re.compile(r"^\S+ - <<'EOF'\n.*?^EOF\n", re.MULTILINE | re.DOTALL)
+_STORY = re.compile(
+    r"(?P<id>file-mf-\w{32}) \[\('openai', 'ready'\), \('vertex_ai', 'ready'\)\]\n"
+    r"\ngpt-4o-mini-openai: [^\n]*paper\.pdf: application/pdf, 32 bytes[^\n]*\n.*"
+    r"\ngemini-2\.0-flash: paper\.pdf: application/pdf, 32 bytes[^\n]*\n.*"
+    r"\n\ndeleted: True\nError code: 404 - No such File object: (?P=id)\n",
+    re.DOTALL,
+)
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A running demo with a database of its own."""
+    command = [sys.executable, "-m", "managed_files", "demo", "--port", str(free_port()), "--data-dir", str(tmp_path)]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, env=environment(), stdout=subprocess.PIPE, text=True, process_group=0
+    ) as process:
+        yield process
+        process.terminate()
+
+
+def printed(demo: subprocess.Popen[str]) -> str:
+    """What the demo says until it has said all, or has ended."""
+    lines = []
+    for line in demo.stdout or ():
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            break
+    return "".join(lines)
+
+
+def dry_run(folder: Path, *arguments: str) -> str:
+    """The last command of `make run` in a folder, which is not executed."""
+    command = ["make", "--dry-run", "-f", str(REPOSITORY / "Makefile"), "-C", str(folder), "run", *arguments]
+    for name in ("requirements.txt", "constraints.txt"):
+        (folder / name).touch()
+    done = subprocess.run(command, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
+    return done.stdout.partition("-m managed_files ")[2].partition("\\")[0].strip()
+
+
+def test_the_snippet_of_the_demo_works_as_pasted(demo: subprocess.Popen[str], tmp_path: Path) -> None:
+    snippet = _SNIPPET.search(printed(demo))
+    pasted = subprocess.run(
+        ["bash", "-c", snippet[0] if snippet else "false"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert _STORY.fullmatch(pasted.stdout), pasted
+
+
+def test_ctrl_c_ends_the_demo_cleanly(demo: subprocess.Popen[str]) -> None:
+    printed(demo)
+    os.killpg(demo.pid, signal.SIGINT)
+    assert demo.wait(30) == 0
+
+
+def test_make_run_is_the_demo_without_a_configuration(tmp_path: Path) -> None:
+    assert dry_run(tmp_path) == "demo"
+
+
+def test_make_run_serves_the_configuration_that_there_is(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").touch()
+    assert dry_run(tmp_path) == "serve --config config.yaml"
+
+
+def test_make_run_serves_the_configuration_that_is_named(tmp_path: Path) -> None:
+    assert dry_run(tmp_path, "CONFIG=missing.yaml") == "serve --config missing.yaml"
