@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from managed_files.sandbox.answers import Json, Prompt, Said, Tool, limited, say, tokens, wanted_tool
-from managed_files.sandbox.gcs import Buckets
-from managed_files.sandbox.gemini_contents import Contents, signature
+from managed_files.sandbox.gemini_contents import Contents, Media, signature
 from managed_files.sandbox.gemini_rules import check_config, offered_tools, thinks
 from managed_files.sandbox.samples import sample
 
@@ -36,11 +35,11 @@ class Candidate:
 class Generation:
     """One request, checked and answered."""
 
-    def __init__(self, request: Json, model: str, buckets: Buckets):
+    def __init__(self, request: Json, model: str, media: Media):
         self._model = model
         self._config: Json = request.get("generationConfig") or {}
         check_config(self._config, model)
-        self._prompt = Contents(buckets, model).prompt(request)
+        self._prompt = Contents(media, model).prompt(request)
         self._blocked = BLOCKED_WORD in self._prompt.text
         self._called = wanted_tool(*offered_tools(request), self._prompt)
         self._candidates = [self._candidate(index) for index in range(self._config.get("candidateCount", 1))]

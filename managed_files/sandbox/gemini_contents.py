@@ -3,14 +3,14 @@
 import base64
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 from managed_files.sandbox.answers import Attachment, Json, Prompt
-from managed_files.sandbox.gcs import Buckets
 from managed_files.sandbox.gemini_rules import UNABLE
 from managed_files.sandbox.gemini_schema import decoded
-from managed_files.sandbox.google_errors import invalid, refused
+from managed_files.sandbox.google_errors import invalid
 
 _MIME_TYPES = re.compile(
     r"application/pdf|text/(plain|html|css|csv|xml|rtf|markdown|x-markdown|md|javascript|x-python)"
@@ -44,11 +44,26 @@ def _genuine(given: str, name: str) -> bool:
     )
 
 
+class Media(ABC):
+    """What a part that holds data, or names a file, shows to the model. Where files are, each platform says itself."""
+
+    @abstractmethod
+    def file(self, file: Json) -> Attachment | str:
+        """What a `fileData` names. Raises the platform's error for what cannot be read."""
+
+    def inline(self, blob: Json) -> Attachment:
+        """What an `inlineData` holds. Raises a 400."""
+        mime_type, data = supported(blob.get("mimeType")), decoded(blob.get("data", ""))
+        if not data:
+            raise invalid(f"{UNABLE} inlineData must have data.")
+        return Attachment.of(blob.get("displayName", "inline"), mime_type, data)
+
+
 class Contents:
     """Reads `contents` and `systemInstruction` of one request."""
 
-    def __init__(self, buckets: Buckets, model: str):
-        self._buckets = buckets
+    def __init__(self, media: Media, model: str):
+        self._media = media
         self._model = model
 
     def prompt(self, request: Mapping[str, Any]) -> Prompt:
@@ -82,9 +97,9 @@ class Contents:
             if "text" in part:
                 texts.append(part["text"])
             elif "inlineData" in part:
-                seen.append(_inline(part["inlineData"]))
+                seen.append(self._media.inline(part["inlineData"]))
             elif "fileData" in part:
-                seen.append(self._file(part["fileData"]))
+                seen.append(self._media.file(part["fileData"]))
         self._check_calls(content, number)
         return texts
 
@@ -104,23 +119,9 @@ class Contents:
             if given is not None and not _genuine(given, part["functionCall"]["name"]):
                 raise invalid("Corrupted thought signature.")
 
-    def _file(self, file: Json) -> Attachment | str:
-        uri, mime_type = file.get("fileUri", ""), _supported(file.get("mimeType"))
-        if uri.startswith(("http://", "https://")):
-            return f"{mime_type} at {uri}"
-        found = re.fullmatch(r"gs://([^/]+)/(.+)", uri)
-        if found is None:
-            raise invalid(f"Unsupported file URI type: {uri}. File URIs should be gs:// or https:// URIs.")
-        if found[1] in self._buckets.foreign:
-            raise refused(403, f"The service agent does not have storage.objects.get access to {uri}.")
-        stored = self._buckets.objects.get(uri)
-        if stored is None:
-            raise refused(404, f"{UNABLE} the file {uri} was not found. No such object: {found[1]}/{found[2]}")
-        name = stored.name.rpartition("/")[2]
-        return Attachment(name, mime_type, stored.bytes, stored.sha256, stored.blob.head)
 
-
-def _supported(mime_type: str | None) -> str:
+def supported(mime_type: str | None) -> str:
+    """The MIME type, if there is one that Gemini reads. Raises a 400."""
     if not mime_type:
         raise invalid(f"{UNABLE} it must have a mimeType parameter.")
     if not _MIME_TYPES.fullmatch(mime_type.partition(";")[0]):
@@ -129,13 +130,6 @@ def _supported(mime_type: str | None) -> str:
             "Update the mimeType and try again."
         )
     return mime_type
-
-
-def _inline(blob: Json) -> Attachment:
-    mime_type, data = _supported(blob.get("mimeType")), decoded(blob.get("data", ""))
-    if not data:
-        raise invalid(f"{UNABLE} inlineData must have data.")
-    return Attachment.of(blob.get("displayName", "inline"), mime_type, data)
 
 
 def _parts(content: Json, kind: str) -> list[Json]:

@@ -20,6 +20,7 @@ _MESSAGES: dict[str, dict[str, str]] = {
         "cachedContent": "string",
         "modelArmorConfig": "map",
         "continuationToken": "string",
+        "serviceTier": "string",
     },
     "Content": {"role": "string", "parts": "Part[]"},
     "Part": {

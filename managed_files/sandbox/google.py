@@ -1,20 +1,19 @@
 """A stand-in for Google Cloud in one server: Cloud Storage, Vertex AI, the token service, the metadata server."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from managed_files.sandbox.gcs import Buckets, StoredObject
 from managed_files.sandbox.gcs_resumable import Sessions
 from managed_files.sandbox.gcs_uploads import Uploads
+from managed_files.sandbox.gemini_calls import with_errors_in_an_array
 from managed_files.sandbox.google_auth import TokenService
 from managed_files.sandbox.google_errors import NO_CREDENTIALS, refused, rpc_error, storage_error, storage_refused
 from managed_files.sandbox.routing import Handler, Route
 from managed_files.sandbox.server import Server
 from managed_files.sandbox.store import Shelf
 from managed_files.sandbox.vertex import Models
-from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
+from managed_files.sandbox.wire import Reply, Request, json_reply
 
 _OBJECTS = "/storage/v1/b/{bucket}/o"
 _UPLOADS = "/upload/storage/v1/b/{bucket}/o"
@@ -86,20 +85,12 @@ class GoogleSandbox(Server):
         return handle
 
     def _ai(self, handler: Handler) -> Handler:
-        """Behind the token check. Errors of a stream that is not SSE come in an array, as Google sends them."""
-
         def handle(request: Request) -> Reply:
-            try:
-                if not self.tokens.knows(request):
-                    raise refused(401, NO_CREDENTIALS)
-                return handler(request)
-            except Refused as error:
-                wrapped = request.path.endswith(":streamGenerateContent") and request.query.get("alt") != "sse"
-                if wrapped and isinstance(error.reply.body, bytes):
-                    return replace(error.reply, body=json.dumps([json.loads(error.reply.body)]).encode())
-                raise
+            if not self.tokens.knows(request):
+                raise refused(401, NO_CREDENTIALS)
+            return handler(request)
 
-        return handle
+        return with_errors_in_an_array(handle)
 
     def error(self, request: Request, status: int, message: str) -> Reply:
         """Cloud Storage has an envelope of its own."""
