@@ -29,6 +29,7 @@ class Provider(ABC):
     dialect: ClassVar[str]
     parameters: ClassVar[tuple[Parameter, ...]]
     prefixes: ClassVar[tuple[str, ...]]  # what may stand before the slash in `litellm_params.model`
+    stores_files: ClassVar[bool] = True  # False: no chat can name a file there, so no upload may be sent there
 
     def __init__(self, account: Account, upstream: Upstream):
         self.account = account

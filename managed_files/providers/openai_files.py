@@ -1,7 +1,7 @@
 """OpenAI's Files API, for every adapter whose provider speaks it. Knows paths and fields, no addresses."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
@@ -13,7 +13,6 @@ from managed_files.providers.wire import Wire
 from managed_files.records import Account, Copy, CopyState, Upload
 from managed_files.upstream import Upstream
 
-_PAGE = 1000
 _NO_FILES_API = frozenset({404, 405})
 _NO_CONTENT = frozenset({400, 405, 501})
 # `uploaded` is where most OpenAI-compatible servers stop, and OpenAI's own files can be used in it; `pending` and
@@ -32,6 +31,7 @@ class OpenAIFiles(Provider):
     """
 
     dialect: ClassVar[str] = "openai"
+    first_page: ClassVar[Mapping[str, str]] = {"limit": "1000", "order": "desc"}
 
     def __init__(self, account: Account, upstream: Upstream):
         super().__init__(account, upstream)
@@ -73,7 +73,7 @@ class OpenAIFiles(Provider):
         """Newest first, until files older than `since`. Some servers page by `after`, some know no pages at all."""
         found: list[str] = []
         seen: set[str] = set()
-        query = {"limit": str(_PAGE), "order": "desc"}
+        query = dict(self.first_page)
         while True:
             answer = self._listed(query)
             page = [item for item in _files(answer) if item["id"] not in seen]
@@ -81,7 +81,11 @@ class OpenAIFiles(Provider):
             if not page or answer.get("has_more") is False or _older(page, since):
                 return found
             seen.update(item["id"] for item in page)
-            query["after"] = page[-1]["id"]
+            query = self.next_page(query, page[-1]["id"])
+
+    def next_page(self, query: dict[str, str], last_id: str) -> dict[str, str]:
+        """The query for the page after that of `query`, whose last file is `last_id`."""
+        return {**query, "after": last_id}
 
     def ready(self, remote_id: str) -> CopyState:
         """`status` of the file object; a file that is gone has failed."""
@@ -106,7 +110,7 @@ class OpenAIFiles(Provider):
         try:
             answer: dict[str, Any] = self.wire.call("GET", self.url("files", **query), headers=self.headers())
         except ProviderFailed as refused:
-            if refused.upstream_status in _NO_FILES_API and "after" not in query:
+            if refused.upstream_status in _NO_FILES_API and query == self.first_page:
                 return {}
             raise
         return answer
