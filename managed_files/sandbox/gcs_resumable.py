@@ -12,7 +12,8 @@ from managed_files.sandbox.faults import ConnectionCut
 from managed_files.sandbox.gcs import Buckets, StoredObject
 from managed_files.sandbox.gcs_metadata import OCTETS, object_metadata, object_name
 from managed_files.sandbox.google_errors import storage_refused
-from managed_files.sandbox.store import Shelf, Writer
+from managed_files.sandbox.partial import Partial
+from managed_files.sandbox.store import Shelf
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
 
 CHUNK_UNIT = 256 << 10
@@ -20,32 +21,17 @@ CHUNK_UNIT = 256 << 10
 
 @dataclass
 class Session:
-    """One resumable upload. `total` bytes once known; `done` when the object exists.
-
-    Only whole units of 256 KiB are safe before the end: `tail` holds what came of the next one.
-    """
+    """One resumable upload. `total` bytes once known; `done` when the object exists."""
 
     bucket: str
     meta: dict[str, Any]
     content_type: str
     if_generation_match: str | None
-    writer: Writer
+    data: Partial
     total: int | None = None
-    tail: bytes = b""
     done: StoredObject | None = None
     cancelled: bool = False
     busy: threading.Lock = field(default_factory=threading.Lock)
-
-    def take(self, data: bytes) -> None:
-        self.tail += data
-        whole = len(self.tail) // CHUNK_UNIT * CHUNK_UNIT
-        if whole:
-            self.writer.write(self.tail[:whole])
-            self.tail = self.tail[whole:]
-
-    @property
-    def received(self) -> int:
-        return self.writer.size + len(self.tail)
 
 
 class Sessions:
@@ -61,7 +47,7 @@ class Sessions:
         """Forgets every session and what it stored."""
         sessions, self._sessions = self._sessions, {}
         for session in sessions.values():
-            session.writer.discard()
+            session.data.discard()
 
     def start(self, request: Request) -> Reply:
         """Opens a session; its URI comes in `Location`."""
@@ -73,7 +59,7 @@ class Sessions:
             meta,
             meta.get("contentType") or request.headers.get("X-Upload-Content-Type") or OCTETS,
             request.query.get("ifGenerationMatch"),
-            self._shelf.writer(),
+            Partial(self._shelf.writer(), CHUNK_UNIT),
             total=None if length is None else int(length),
         )
         upload_id = secrets.token_urlsafe(48)
@@ -91,10 +77,10 @@ class Sessions:
             _agree(session, total)
             if start is not None:
                 self._receive(session, request, start)
-            if session.received == session.total:
+            if session.data.received == session.total:
                 return self._finish(session)
-            if session.tail:
-                session.tail = b""
+            if session.data.tail:
+                session.data.lose_tail()
                 raise storage_refused(400, "Invalid request. Chunks but the last must be a multiple of 256 KiB long.")
             return _incomplete(session)
 
@@ -111,7 +97,7 @@ class Sessions:
         header = request.headers.get("Content-Range")
         if header is None:
             length = request.body.length
-            return session.writer.size, None if length is None else session.writer.size + length
+            return session.data.stored, None if length is None else session.data.stored + length
         found = re.fullmatch(r"bytes (?:\*|(\d+)-(\d+))/(\*|\d+)", header)
         if found is None:
             raise storage_refused(400, f"Failed to parse Content-Range header: {header}")
@@ -122,7 +108,7 @@ class Sessions:
 
     def _receive(self, session: Session, request: Request, start: int) -> None:
         """Skips bytes that were stored before, refuses a gap, and on a broken connection keeps the whole units."""
-        stored = session.writer.size
+        stored = session.data.stored
         if start > stored:
             raise storage_refused(
                 503,
@@ -132,21 +118,20 @@ class Sessions:
         skip = stored - start
         try:
             for piece in request.body:
-                session.take(piece[skip:])
+                session.data.take(piece[skip:])
                 skip = max(skip - len(piece), 0)
         except (ClientGone, ConnectionCut, OSError):
-            session.tail = b""
+            session.data.lose_tail()
             raise
         if "Content-Range" not in request.headers:
-            _agree(session, session.received)
-        if session.total is not None and session.received > session.total:
-            session.tail = b""
+            _agree(session, session.data.received)
+        if session.total is not None and session.data.received > session.total:
+            session.data.lose_tail()
             raise storage_refused(400, "Invalid request. There were more bytes than the total that was declared.")
 
     def _finish(self, session: Session) -> Reply:
-        session.writer.write(session.tail)
         metadata = session.meta.get("metadata") or {}
-        blob = session.writer.commit()
+        blob = session.data.commit()
         stored = StoredObject(session.bucket, session.meta["name"], session.content_type, blob, metadata)
         try:
             self._buckets.put(stored, session.if_generation_match)
@@ -161,7 +146,7 @@ class Sessions:
         session = self._session(request)
         with session.busy:
             session.cancelled = True
-            session.writer.discard()
+            session.data.discard()
         return Reply(499)
 
 
@@ -175,5 +160,5 @@ def _agree(session: Session, total: int | None) -> None:
 
 def _incomplete(session: Session) -> Reply:
     """308: the stored range, or no range at all when nothing is stored."""
-    kept = {"Range": f"bytes=0-{session.writer.size - 1}"} if session.writer.size else {}
+    kept = {"Range": f"bytes=0-{session.data.stored - 1}"} if session.data.stored else {}
     return Reply(308, b"", kept)
