@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from managed_files.errors import InvalidRequest
+from managed_files.errors import Inexpressible, InvalidRequest
 
 
 def to_object(value: Any, param: str) -> dict[str, Any]:
@@ -28,8 +28,8 @@ def present(value: Any, param: str) -> dict[str, Any]:
     return {name: item for name, item in to_object(value, param).items() if item is not None}
 
 
-def refuse_rest(rest: dict[str, Any], within: str = "") -> None:
-    """Raises for the first field that nobody took: what cannot be said to Gemini is never dropped in silence."""
+def refuse_rest(rest: dict[str, Any], within: str = "", *, provider: str = "Gemini") -> None:
+    """Raises for the first field that nobody took: what cannot be said to a provider is never dropped in silence."""
     for name in rest:
         param = f"{within}.{name}" if within else name
-        raise InvalidRequest(f"Gemini cannot express '{param}'; leave it out for this model.", param=param)
+        raise Inexpressible(f"{provider} cannot express '{param}'; leave it out for this model.", param=param)
