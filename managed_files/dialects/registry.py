@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from managed_files.dialects.base import Dialect
+from managed_files.dialects.compatible import COMPATIBLE
 from managed_files.dialects.gemini import GeminiDialect
+from managed_files.dialects.mistral import MistralDialect
 from managed_files.dialects.openai import OpenAIDialect
 
-DIALECTS: Mapping[str, Dialect] = MappingProxyType({d.name: d for d in (OpenAIDialect(), GeminiDialect())})
+_ALL: tuple[Dialect, ...] = (
+    OpenAIDialect(),
+    *COMPATIBLE,
+    GeminiDialect(),
+    MistralDialect(),
+)
+
+DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in _ALL})
