@@ -15,9 +15,12 @@ from managed_files.local_postgres import LocalPostgres
 from managed_files.providers.registry import CATALOG, build
 from managed_files.repository import FileRepository
 from managed_files.services.attempt import Tools
+from managed_files.services.calls import Calls
 from managed_files.services.completions import Completions
 from managed_files.services.deletion import Deletion
+from managed_files.services.dispatch import Dispatch
 from managed_files.services.files import Files
+from managed_files.services.health import Health
 from managed_files.services.leases import LeaseKeeper
 from managed_files.services.reconciler import Reconciler, ReconcilerThread
 from managed_files.settings import Settings, load
@@ -77,15 +80,17 @@ def build_gateway(settings: Settings, url: str) -> Gateway:
     deletion = Deletion(repository, providers, Fanout(16))
     tools = Tools(repository, providers, Fanout(256), LeaseKeeper(repository), deletion, settings.processing_timeout)
     reconciler = Reconciler(repository, providers, deletion)
+    router = settings.router
+    calls = Calls(providers, upstream, router.drop_params)
+    health = Health(router.allowed_fails, router.cooldown_time)
+    dispatch = Dispatch(settings.deployments, calls, health, router)
     return Gateway(
         settings=settings,
         database=database,
         repository=repository,
         keys=keys,
         files=Files(settings.deployments, tools, settings.default_target_model_names),
-        completions=Completions(
-            repository, providers, settings.deployments, upstream, settings.allow_provider_file_ids
-        ),
+        completions=Completions(repository, dispatch, settings.allow_provider_file_ids),
         reconciler=reconciler,
         background=ReconcilerThread(reconciler, database, settings.reconcile_interval),
         upstream=upstream,

@@ -15,8 +15,8 @@ from managed_files.records import Account, Deployment, Parameter
 log = logging.getLogger(__name__)
 
 _REFERENCE = "os.environ/"
-_SECONDS = ("timeout", "stream_timeout")
-_COMMON = ("model", "account", "extra_headers", *_SECONDS)  # every provider's entries may have them
+_NUMBERS = ("timeout", "stream_timeout", "weight", "rpm", "tpm")
+_COMMON = ("model", "account", "extra_headers", "drop_params", *_NUMBERS)  # every provider's entries may have them
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ def _deployment(
         return None
     if not isinstance(raw.get("extra_headers") or {}, dict):
         raise ConfigError(f"{where}.extra_headers has to be a mapping of names to values.")
+    if not isinstance(raw.get("drop_params") or False, bool):
+        raise ConfigError(f"{where}.drop_params has to be true or false.")
     parameters = catalog.parameters[provider]
     used = {key: value for key, value in raw.items() if key in _known(parameters)}
     params = _with_defaults(environment.filled(used, where), parameters, environment, where)
@@ -110,8 +112,8 @@ def _provider_of(target: str, raw: Mapping[str, Any], catalog: Catalog) -> tuple
 def _with_defaults(
     params: dict[str, Any], parameters: Sequence[Parameter], environment: Environment, where: str
 ) -> dict[str, Any]:
-    for key in _SECONDS:
-        params[key] = _seconds(params.get(key), f"{where}.{key}")
+    for key in _NUMBERS:
+        params[key] = _number(params.get(key), f"{where}.{key}")
     for parameter in parameters:
         params[parameter.name] = _text(params.get(parameter.name), parameter, f"{where}.{parameter.name}")
         if params[parameter.name] is None:
@@ -123,14 +125,14 @@ def _with_defaults(
     return params
 
 
-def _seconds(value: Any, where: str) -> float | None:
+def _number(value: Any, where: str) -> float | None:
     try:
-        seconds = None if value is None else float(value)
+        number = None if value is None else float(value)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{where} is not a number of seconds.") from error
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise ConfigError(f"{where} has to be a number of seconds above 0.")
-    return seconds
+        raise ConfigError(f"{where} is not a number.") from error
+    if number is not None and not 0 < number < math.inf:
+        raise ConfigError(f"{where} has to be a number above 0.")
+    return number
 
 
 def _text(value: Any, parameter: Parameter, where: str) -> Any:

@@ -14,8 +14,12 @@ from marshmallow.exceptions import SCHEMA
 from managed_files.errors import ConfigError
 from managed_files.model_list import Catalog, Environment, deployments_of
 from managed_files.records import Account, Deployment
+from managed_files.router_settings import RouterSchema, RouterSettings
+from managed_files.router_settings import parse as parse_router
 
 log = logging.getLogger(__name__)
+
+_ROUTER_SECTIONS = ("litellm_settings", "router_settings")  # the second wins
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Settings:
     processing_timeout: float = 30.0
     reconcile_interval: float = 5.0
     database_connections: int = 8
+    router: RouterSettings = field(default_factory=RouterSettings)
 
     @property
     def accounts(self) -> dict[str, Account]:
@@ -108,15 +113,21 @@ def parse(raw: Any, catalog: Catalog, environ: Mapping[str, str] = os.environ) -
     if not isinstance(raw, dict):
         raise ConfigError("The configuration must be a mapping with the key model_list.")
     environment = Environment({**environ, **_texts(raw.get("environment_variables"))})
-    used = _used(raw.get("general_settings"))  # what we do not use may refer to variables that are not set
+    used = _used(
+        raw.get("general_settings"), GeneralSchema
+    )  # what we do not use may refer to variables that are not set
     general = environment.filled(used, "general_settings")
+    sections = [environment.filled(_used(raw.get(name), RouterSchema), name) for name in _ROUTER_SECTIONS]
     try:
+        router = parse_router(sections)
         config = ConfigSchema(unknown=EXCLUDE).load(raw | {"general_settings": general})
     except ValidationError as error:
         raise ConfigError(f"The configuration cannot be used: {_explained(error.messages)}") from error
     deployments, unused = deployments_of(config["model_list"], catalog, environment)
     _warn_unused(_unused_keys(raw) + unused)
-    return Settings(deployments=deployments, **_general(config["general_settings"], environment.variables))
+    return Settings(
+        deployments=deployments, router=router, **_general(config["general_settings"], environment.variables)
+    )
 
 
 def _general(given: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -137,10 +148,10 @@ def _general(given: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any
     return values
 
 
-def _used(general: Any) -> Any:
-    if not isinstance(general, dict):
-        return general or {}
-    return {key: value for key, value in general.items() if key in GeneralSchema().fields}
+def _used(section: Any, schema: type[Schema]) -> Any:
+    if not isinstance(section, dict):
+        return section or {}
+    return {key: value for key, value in section.items() if key in schema().fields}
 
 
 def _texts(variables: Any) -> dict[str, str]:
@@ -148,9 +159,9 @@ def _texts(variables: Any) -> dict[str, str]:
 
 
 def _unused_keys(raw: dict[str, Any]) -> list[str]:
-    general = raw.get("general_settings") or {}
-    unused = [key for key in raw if key not in ConfigSchema().fields]
-    unused += [f"general_settings.{key}" for key in general if key not in GeneralSchema().fields]
+    unused = [key for key in raw if key not in ConfigSchema().fields and key not in _ROUTER_SECTIONS]
+    for name, schema in {"general_settings": GeneralSchema, **dict.fromkeys(_ROUTER_SECTIONS, RouterSchema)}.items():
+        unused += [f"{name}.{key}" for key in raw.get(name) or {} if key not in schema().fields]
     for entry in raw.get("model_list") or []:
         unused += [f"model_list[].{key}" for key in entry if key not in EntrySchema().fields and key != "params"]
     return unused

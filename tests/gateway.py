@@ -87,7 +87,11 @@ def settings_for(
 ) -> Settings:
     """Settings as an operator's file gives them, `general` over the defaults of these tests."""
     defaults = {"master_key": MASTER_KEY, "database_url": url, "reconcile_interval": NEVER}
-    raw = {"model_list": entries or stand_ins.entries(), "general_settings": defaults | general}
+    raw = {
+        "model_list": entries or stand_ins.entries(),
+        "general_settings": defaults | general,
+        "router_settings": {"num_retries": 0},  # so that one fault is one failure
+    }
     return parse(raw, CATALOG, {})
 
 

@@ -69,3 +69,7 @@ class Provider(ABC):
     @abstractmethod
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
         """URL and headers of one chat call; the body comes from the dialect."""
+
+    def signed(self, endpoint: ChatEndpoint, payload: bytes) -> ChatEndpoint:
+        """The endpoint with the headers that depend on the body, for providers that sign it. Raises ProviderFailed."""
+        return endpoint

@@ -10,7 +10,7 @@ from managed_files.providers.failures import no_answer, refusal
 from managed_files.upstream import Body, Upstream, pieces
 
 # Whatever else a request carries in its headers may be a credential, also under a name that only the operator knows.
-_HARMLESS = ("accept", "content-", "x-upload-content-", "x-goog-user-project", "openai-organization")
+_HARMLESS = ("accept", "content-", "x-upload-content-", "x-goog-upload-", "x-goog-user-project", "openai-organization")
 _LONGEST_ERROR = 64 * 1024
 
 
@@ -59,6 +59,10 @@ class Wire:
     def download(self, url: str, *, headers: Mapping[str, str]) -> "Download":
         """The body in pieces, asked for at once."""
         return Download(self._provider, self.send("GET", url, headers=headers, stream=True))
+
+    def silence(self, error: UpstreamError) -> ProviderFailed:
+        """The error for an answer that broke before it said anything. Raise it `from` the UpstreamError."""
+        return no_answer(self._provider, error)
 
     def nonsense(self, what: str, *, retryable: bool = False) -> ProviderFailed:
         """The error for an answer that breaks the provider's own API."""

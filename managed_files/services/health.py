@@ -79,7 +79,6 @@ class Health:
     def _begin(self, deployment: Deployment) -> float:
         with self._lock:
             record, now = self._record(deployment), self._clock()
-            record.in_flight += 1
             record.requests.append(now)
             record.probing = record.probing or 0 < record.cooling_until <= now
             return now
@@ -89,7 +88,6 @@ class Health:
     ) -> None:
         with self._lock:
             record, now = self._record(deployment), self._clock()
-            record.in_flight -= 1
             if failure is not None and speaks_of_health(failure):
                 self._note_failure(record, now, failure)
             elif counts:

@@ -8,7 +8,7 @@ from managed_files.records import Caller, Copy, CopyState, Deployment
 from managed_files.services.health import Snapshot
 
 Files = Mapping[str, Sequence[Copy]]  # file id → its copies
-STRATEGIES = ("simple-shuffle", "least-busy", "latency-based-routing")
+NO_COPY = "no_copy_for_model"
 
 
 def group(model: str, deployments: Sequence[Deployment], caller: Caller) -> list[Deployment]:
@@ -76,12 +76,13 @@ def nobody_holds(
         error.retry_after = "2"
         return error
     allowed = [deployment for deployment in deployments if caller.may_use(deployment.model_group)]
-    told = [f"{file_id}: {_owners(copies, allowed)}" for file_id, copies in (missing or files).items()]
-    return InvalidRequest(
-        f"No deployment of the model {model} holds {'every' if len(files) > 1 else 'the'} file of this request. Models "
-        f"that have them: {'; '.join(told)}. Use one of those, or upload again with {model} among target_model_names.",
-        param="model",
-    )
+    told = [
+        f"The file {file_id} has no copy that the model {model} can use. Models that have one: "
+        f"{_owners(copies, allowed)}."
+        for file_id, copies in missing.items()
+    ] or [f"No single deployment of the model {model} holds all files of this request."]
+    remedy = f"Use one of them, or upload again with {model} among the target_model_names."
+    return InvalidRequest(f"{' '.join(told)} {remedy}", param="model", code=NO_COPY)
 
 
 def _held(copies: Sequence[Copy], accounts: set[str]) -> bool:

@@ -12,7 +12,7 @@ from managed_files import tracing
 from managed_files.upstream.adapter import LeanAdapter
 from managed_files.upstream.request import Body, prepared
 
-__all__ = ["Body", "Upstream", "pieces"]
+__all__ = ["Body", "Pieces", "Upstream", "pieces"]
 
 
 class Upstream:

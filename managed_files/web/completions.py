@@ -45,7 +45,7 @@ def blueprint(auth: Authenticator, completions: Completions, max_request_bytes: 
         body = _body(max_request_bytes)
         tracing.current().model = body["model"]
         answer = completions.create(credentials, body)
-        response = Response(answer.pieces, content_type=answer.content_type)
+        response = Response(answer.pieces, content_type=answer.content_type, headers=answer.headers)
         if answer.content_type.startswith("text/event-stream"):
             response.headers["Cache-Control"] = "no-cache"
             response.headers["X-Accel-Buffering"] = "no"  # asks a proxy in front not to hold events back

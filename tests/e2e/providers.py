@@ -75,4 +75,5 @@ def configuration(providers: Providers, **general: Any) -> dict[str, Any]:
     return {
         "model_list": [{"model_name": name, "litellm_params": params} for name, params in models.items()],
         "general_settings": {"master_key": MASTER_KEY, **general},
+        "router_settings": {"num_retries": 0},  # so that one fault is one failure
     }

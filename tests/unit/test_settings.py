@@ -120,14 +120,14 @@ def test_environment_variables_of_the_file_count_as_the_environment() -> None:
 
 def test_unused_keys_are_named_in_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     raw = {
-        "model_list": [GPT | {"model_info": {}, "litellm_params": GPT["litellm_params"] | {"rpm": 1}}] * 2,
-        "litellm_settings": {},
+        "model_list": [GPT | {"model_info": {}, "litellm_params": GPT["litellm_params"] | {"max_budget": 1}}] * 2,
+        "litellm_settings": {"callbacks": []},
         "general_settings": {"alerting": []},
     }
     parsed(raw)
     assert [record.getMessage() for record in caplog.records] == [
-        "configuration keys that this gateway does not use: litellm_settings, general_settings.alerting, "
-        "model_list[].model_info, litellm_params.rpm"
+        "configuration keys that this gateway does not use: general_settings.alerting, "
+        "litellm_settings.callbacks, model_list[].model_info, litellm_params.max_budget"
     ]
 
 
