@@ -2,8 +2,9 @@
 
 from managed_files.sandbox.azure import AzureSandbox
 from managed_files.sandbox.faults import Fault
+from managed_files.sandbox.gemini import GeminiSandbox
 from managed_files.sandbox.google import GoogleSandbox
 from managed_files.sandbox.journal import Recorded
 from managed_files.sandbox.openai import OpenAISandbox
 
-__all__ = ["AzureSandbox", "Fault", "GoogleSandbox", "OpenAISandbox", "Recorded"]
+__all__ = ["AzureSandbox", "Fault", "GeminiSandbox", "GoogleSandbox", "OpenAISandbox", "Recorded"]

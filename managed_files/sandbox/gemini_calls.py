@@ -49,13 +49,13 @@ class ModelCalls(ABC):
         return Reply(200, at_odd_borders(_array(pieces)), {"Content-Type": "application/json; charset=UTF-8"})
 
 
-def parsed_body(request: Request) -> Json:
+def parsed_body(request: Request, kind: str = "Request") -> Json:
     """The request in camelCase. Raises a 400."""
     try:
         body: Any = request.body.json()
     except ValueError as error:
         raise invalid(f"Invalid JSON payload received. {error}") from error
-    return parse_request(body)
+    return parse_request(body, kind)
 
 
 def with_errors_in_an_array(handler: Handler) -> Handler:

@@ -1,4 +1,4 @@
-"""The JSON shapes that generateContent takes, checked as Google's parser does. Wire facts: aiplatform v1."""
+"""The JSON shapes that Gemini's methods take, checked as Google's parser does. Wire facts: aiplatform v1."""
 
 import base64
 import binascii
@@ -9,6 +9,8 @@ from managed_files.sandbox.google_errors import invalid
 
 # Field name → type: a scalar, "Message", "Message[]", or "any". `map` is any object.
 _MESSAGES: dict[str, dict[str, str]] = {
+    "CreateFileRequest": {"file": "File"},
+    "File": {"name": "string", "displayName": "string", "mimeType": "string", "sizeBytes": "any"},
     "Request": {
         "contents": "Content[]",
         "systemInstruction": "Content",
@@ -133,11 +135,11 @@ _MESSAGES: dict[str, dict[str, str]] = {
 }
 
 
-def parse_request(body: Any) -> dict[str, Any]:
+def parse_request(body: Any, kind: str = "Request") -> dict[str, Any]:
     """The request in camelCase. Unknown names and wrong types raise a 400 that tells the place in snake_case."""
     if not isinstance(body, dict):
         raise invalid('Invalid JSON payload received. Unknown name "": Root element must be a message.')
-    return _message("Request", body, "")
+    return _message(kind, body, "")
 
 
 def _message(kind: str, value: Any, where: str) -> dict[str, Any]:

@@ -32,11 +32,13 @@ NO_CREDENTIALS = (
 )
 
 
-def rpc_error(status: int, message: str, details: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    """The envelope of the AI APIs; a 429 tells in `details` when to come back."""
+def rpc_error(
+    status: int, message: str, details: list[dict[str, Any]] | None = None, *, name: str | None = None
+) -> dict[str, Any]:
+    """The envelope of the AI APIs; a 429 tells in `details` when to come back. `name`: not the status's usual one."""
     if status == 429 and details is None:
         details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "1s"}]
-    error = {"code": status, "message": message, "status": _STATUS.get(status, "UNKNOWN")}
+    error = {"code": status, "message": message, "status": name or _STATUS.get(status, "UNKNOWN")}
     return {"error": {**error, "details": details} if details else error}
 
 
@@ -45,8 +47,10 @@ def invalid(message: str, details: list[dict[str, Any]] | None = None) -> Refuse
     return refused(400, message, details)
 
 
-def refused(status: int, message: str, details: list[dict[str, Any]] | None = None) -> Refused:
-    return Refused(json_reply(rpc_error(status, message, details), status))
+def refused(
+    status: int, message: str, details: list[dict[str, Any]] | None = None, *, name: str | None = None
+) -> Refused:
+    return Refused(json_reply(rpc_error(status, message, details, name=name), status))
 
 
 def storage_error(status: int, message: str) -> Reply:

@@ -1,0 +1,152 @@
+"""A stand-in for the Gemini API (Google AI Studio): keys, files, models. Wire facts: generativelanguage v1beta."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from managed_files.sandbox.answers import Json
+from managed_files.sandbox.gemini_answers import Generation
+from managed_files.sandbox.gemini_calls import MODELS, ModelCalls, parsed_body, with_errors_in_an_array
+from managed_files.sandbox.gemini_files import LIFE, FileStore, StoredFile, StoredMedia
+from managed_files.sandbox.gemini_uploads import Uploads
+from managed_files.sandbox.google_errors import invalid, refused, rpc_error
+from managed_files.sandbox.routing import Handler, Route
+from managed_files.sandbox.server import Server
+from managed_files.sandbox.store import Shelf
+from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
+
+DEFAULT_KEY = "AIzaSandbox-0123456789-abcdefghijklmnop"
+_VERSIONS = ("v1beta", "v1")
+_MAX_FILE = 2 << 30
+_MAX_REQUEST = 100 << 20
+_OF_VERTEX_ONLY = ("labels", "modelArmorConfig")
+
+ProjectHandler = Callable[[Request, str], Reply]
+
+
+class GeminiSandbox(Server):
+    """The API with `api_keys` (key → project; keys of one project share its files) and the usual models.
+
+    `file_life`: seconds. `processing`: how often a video or a sound is looked at before it is usable. `granularity`:
+    bytes of which a chunk has to be a multiple. `max_request_bytes`: of a prompt, what stands in it included.
+    `keep_up_to`: larger files are measured but not kept on disk.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_keys: Mapping[str, str] | None = None,
+        receive_rate: float | None = None,
+        port: int = 0,
+        max_file_bytes: int = _MAX_FILE,
+        max_request_bytes: int = _MAX_REQUEST,
+        keep_up_to: int | None = None,
+        file_life: float = LIFE,
+        processing: int = 0,
+        granularity: int = 256 << 10,
+    ):
+        self.api_keys = dict(api_keys or {DEFAULT_KEY: "projects/1"})
+        self._shelf = Shelf(keep_up_to)
+        self.store = FileStore(self._shelf, file_life, processing)
+        self._uploads = Uploads(self.store, self._shelf, lambda: self.url, granularity, max_file_bytes)
+        self._models = StudioModels(self.store, self.project_of, max_request_bytes)
+        super().__init__(port=port, receive_rate=receive_rate)
+
+    @property
+    def files(self) -> Mapping[str, StoredFile]:
+        """What is stored now, by URI, oldest first."""
+        return self.store.files
+
+    def routes(self) -> list[Route]:
+        return [route for version in _VERSIONS for route in self._routes_of(version)]
+
+    def _routes_of(self, version: str) -> list[Route]:
+        files, model = f"/{version}/files", f"/{version}/models/{{model}}"
+        return [
+            Route("POST", f"/upload{files}", self._upload),
+            Route("GET", files, self._guarded(self.store.page)),
+            Route("GET", f"{files}/{{id}}", self._guarded(self.store.retrieve)),
+            Route("DELETE", f"{files}/{{id}}", self._guarded(self.store.delete)),
+            Route("POST", f"{model}:generateContent", with_errors_in_an_array(self._models.generate)),
+            Route("POST", f"{model}:streamGenerateContent", with_errors_in_an_array(self._models.stream)),
+        ]
+
+    def _upload(self, request: Request) -> Reply:
+        """A session's address is enough to go on; only the start needs a key."""
+        if "upload_id" in request.query:
+            return self._uploads.go_on(request)
+        return self._uploads.start(request, self.project_of(request))
+
+    def _guarded(self, handler: ProjectHandler) -> Handler:
+        """The handler behind the key check; it is told the key's project."""
+        return lambda request: handler(request, self.project_of(request))
+
+    def project_of(self, request: Request) -> str:
+        """By the key in `x-goog-api-key` or `?key=`. Raises Google's 403 for none, and its 400 for a wrong one."""
+        key = request.headers.get("x-goog-api-key") or request.query.get("key")
+        if not key:
+            raise refused(
+                403,
+                "Method doesn't allow unregistered callers (callers without established identity). Please use API Key "
+                "or other form of API consumer identity to call this API.",
+            )
+        if key not in self.api_keys:
+            raise _bad_key()
+        return self.api_keys[key]
+
+    def error(self, request: Request, status: int, message: str) -> Reply:
+        return json_reply(rpc_error(status, message), status)
+
+    def state(self) -> Any:
+        return {"files": [{**file.resource(), "sha256": file.sha256} for file in self.files.values()]}
+
+    def reset(self) -> None:
+        super().reset()
+        self._clear()
+
+    def stop(self) -> None:
+        super().stop()
+        self._clear()
+        self._shelf.close()
+
+    def _clear(self) -> None:
+        self._uploads.clear()
+        self.store.clear()
+
+
+class StudioModels(ModelCalls):
+    """The models, for every key; what they may read depends on the key's project."""
+
+    def __init__(self, store: FileStore, project_of: Callable[[Request], str], max_request_bytes: int):
+        self._store = store
+        self._project_of = project_of
+        self._max_request_bytes = max_request_bytes
+
+    def generation(self, request: Request) -> Generation:
+        project, model = self._project_of(request), request.args["model"]
+        if model not in MODELS:
+            raise refused(
+                404,
+                f"models/{model} is not found for API version v1beta, or is not supported for generateContent. "
+                "Call ListModels to see the list of available models and their supported methods.",
+            )
+        if (request.body.length or 0) > self._max_request_bytes:
+            raise invalid(f"Request payload size exceeds the limit: {self._max_request_bytes} bytes.")
+        return Generation(_checked(parsed_body(request)), model, StoredMedia(self._store, project))
+
+
+def _checked(body: Json) -> Json:
+    """Raises a 400 for what Vertex AI alone knows."""
+    for name in _OF_VERTEX_ONLY:
+        if name in body:
+            raise invalid(f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.')
+    return body
+
+
+def _bad_key() -> Refused:
+    reason = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "API_KEY_INVALID",
+        "domain": "googleapis.com",
+        "metadata": {"service": "generativelanguage.googleapis.com"},
+    }
+    return invalid("API key not valid. Please pass a valid API key.", [reason])

@@ -1,0 +1,192 @@
+"""The Gemini API's files: get, list, delete, and their use in a prompt. Wire facts: generativelanguage v1beta."""
+
+import base64
+import re
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from managed_files.sandbox.answers import Attachment, Json
+from managed_files.sandbox.gemini_contents import Media, supported
+from managed_files.sandbox.google_errors import invalid, refused
+from managed_files.sandbox.store import Blob, Shelf
+from managed_files.sandbox.wire import Reply, Request, json_reply
+
+HOST = "https://generativelanguage.googleapis.com"  # stands in every URI, whatever this server's address is
+BROKEN = b"BROKEN"  # a file that begins so cannot be processed
+LIFE = 48 * 3600.0
+_URI = re.compile(re.escape(HOST) + r"/v1(?:beta)?/files/([^/?#]+)")
+_SLOW = ("video/", "audio/")
+_MOST_INLINE_PDF = 50 << 20
+
+
+@dataclass
+class StoredFile:
+    """One file. Times in Unix seconds; `project` may use it, nobody else. `looks_left`: until it is processed."""
+
+    id: str
+    project: str
+    display_name: str
+    mime_type: str
+    blob: Blob
+    created_at: float
+    expires_at: float
+    looks_left: int = 0
+
+    @property
+    def uri(self) -> str:
+        return f"{HOST}/v1beta/files/{self.id}"
+
+    @property
+    def bytes(self) -> int:
+        return self.blob.size
+
+    @property
+    def sha256(self) -> str:
+        return self.blob.sha256
+
+    @property
+    def path(self) -> Path | None:
+        return self.blob.path
+
+    @property
+    def state(self) -> str:
+        if self.looks_left:
+            return "PROCESSING"
+        return "FAILED" if self.blob.head.startswith(BROKEN) else "ACTIVE"
+
+    def resource(self) -> Json:
+        """The `File` JSON: sizes are strings, the digest is base64."""
+        resource: Json = {
+            "name": f"files/{self.id}",
+            "mimeType": self.mime_type,
+            "sizeBytes": str(self.blob.size),
+            "createTime": _rfc3339(self.created_at),
+            "updateTime": _rfc3339(self.created_at),
+            "expirationTime": _rfc3339(self.expires_at),
+            "sha256Hash": base64.b64encode(bytes.fromhex(self.blob.sha256)).decode(),
+            "uri": self.uri,
+            "state": self.state,
+            "source": "UPLOADED",
+        }
+        if self.display_name:
+            resource["displayName"] = self.display_name
+        if self.state == "FAILED":
+            resource["error"] = {"code": 3, "message": "The file could not be processed."}
+        return resource
+
+
+class FileStore:
+    """All files of all projects, and the file routes' handlers. Safe from any thread.
+
+    `life`: seconds that a file lives. `processing`: how often a video or a sound is looked at before it is usable.
+    """
+
+    def __init__(self, shelf: Shelf, life: float, processing: int):
+        self._shelf = shelf
+        self._life = life
+        self._processing = processing
+        self._lock = threading.Lock()
+        self._files: dict[str, StoredFile] = {}
+
+    @property
+    def files(self) -> Mapping[str, StoredFile]:
+        """Those that have not expired, by URI, oldest first."""
+        now = time.time()
+        with self._lock:
+            return {file.uri: file for file in self._files.values() if file.expires_at > now}
+
+    def clear(self) -> None:
+        with self._lock:
+            files, self._files = self._files, {}
+        for file in files.values():
+            self._shelf.remove(file.blob)
+
+    def check_free(self, file_id: str) -> None:
+        """Names are shared by all projects. Raises a 409."""
+        if file_id in {file.id for file in self.files.values()}:
+            raise refused(409, f"Requested entity already exists: files/{file_id}", name="ALREADY_EXISTS")
+
+    def add(self, project: str, meta: Mapping[str, Any], mime_type: str, blob: Blob) -> StoredFile:
+        """A new file. `meta`: the checked `file` of the upload's start. Raises a 409."""
+        now = time.time()
+        file_id = str(meta.get("name") or f"files/{secrets.token_hex(6)}").removeprefix("files/")
+        looks = self._processing if mime_type.startswith(_SLOW) else 0
+        name = str(meta.get("displayName", ""))
+        file = StoredFile(file_id, project, name, mime_type, blob, now, now + self._life, looks)
+        self.check_free(file_id)
+        with self._lock:
+            self._files[file_id] = file
+        return file
+
+    def get(self, project: str, file_id: str) -> StoredFile:
+        """Raises a 403 for one that is not there, in the words that Google has for another project's as well."""
+        file = next((file for file in self.files.values() if (file.id, file.project) == (file_id, project)), None)
+        if file is None:
+            raise refused(403, f"You do not have permission to access the File {file_id} or it may not exist.")
+        return file
+
+    # Handlers
+
+    def retrieve(self, request: Request, project: str) -> Reply:
+        """The resource; looking at it lets time pass for a file that is being processed."""
+        file = self.get(project, request.args["id"])
+        reply = json_reply(file.resource())
+        file.looks_left = max(file.looks_left - 1, 0)
+        return reply
+
+    def delete(self, request: Request, project: str) -> Reply:
+        file = self.get(project, request.args["id"])
+        with self._lock:
+            self._files.pop(file.id, None)
+        self._shelf.remove(file.blob)
+        return json_reply({})
+
+    def page(self, request: Request, project: str) -> Reply:
+        """Newest first. Honours `pageSize` (10, at most 100) and `pageToken`; `files` is absent when empty."""
+        mine = [file for file in reversed(list(self.files.values())) if file.project == project]
+        token, size = request.query.get("pageToken"), request.query.get("pageSize", "10")
+        ids = [file.id for file in mine]
+        if not size.isdigit() or (token is not None and token not in ids):
+            raise invalid("Request contains an invalid argument.")
+        rest = mine[ids.index(token) + 1 :] if token else mine
+        shown = rest[: min(int(size) or 10, 100)]
+        answer: Json = {"files": [file.resource() for file in shown]} if shown else {}
+        return json_reply({**answer, "nextPageToken": shown[-1].id} if len(rest) > len(shown) else answer)
+
+
+class StoredMedia(Media):
+    """Files of one project, which have to be ACTIVE; and addresses on the public internet."""
+
+    def __init__(self, store: FileStore, project: str):
+        self._store = store
+        self._project = project
+
+    def file(self, file: Json) -> Attachment | str:
+        uri = file.get("fileUri", "")
+        found = _URI.fullmatch(uri)
+        if found is None:
+            if not uri.startswith(("https://", "http://")):
+                raise invalid(f"Invalid or unsupported file uri: {uri}")
+            return f"{supported(file.get('mimeType'))} at {uri}"
+        stored = self._store.get(self._project, found[1])
+        if stored.state != "ACTIVE":
+            message = f"The File {stored.id} is not in an ACTIVE state and usage is not allowed."
+            raise refused(400, message, name="FAILED_PRECONDITION")
+        mime_type = supported(file.get("mimeType") or stored.mime_type)
+        return Attachment(stored.display_name, mime_type, stored.bytes, stored.sha256, stored.blob.head)
+
+    def inline(self, blob: Json) -> Attachment:
+        seen = super().inline(blob)
+        if seen.mime_type == "application/pdf" and seen.size > _MOST_INLINE_PDF:
+            raise invalid(f"The document is larger than {_MOST_INLINE_PDF} bytes. Use the Files API.")
+        return seen
+
+
+def _rfc3339(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
