@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from managed_files.model_list import Catalog
 from managed_files.providers.azure import Azure
 from managed_files.providers.base import Provider
+from managed_files.providers.gemini import Gemini
 from managed_files.providers.openai import OpenAI
 from managed_files.providers.vertex_ai import VertexAI
 from managed_files.records import Account
@@ -14,6 +15,7 @@ _ADAPTERS: tuple[type[Provider], ...] = (
     OpenAI,
     Azure,
     VertexAI,
+    Gemini,
 )
 
 PROVIDERS: Mapping[str, type[Provider]] = {adapter.name: adapter for adapter in _ADAPTERS}

@@ -1,10 +1,11 @@
-"""Google's resumable upload of bytes whose number is not known yet. Knows one session, not what it stores or where.
+"""Uploads that go on after a break: the patience that Google's protocols share, and Cloud Storage's own protocol.
 
 Source: https://cloud.google.com/storage/docs/performing-resumable-uploads
 """
 
 import random
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from requests import Response
@@ -21,8 +22,11 @@ _LONGEST_PAUSE = 32.0
 _RESUME_INCOMPLETE = 308
 
 
-class ResumableUpload:
-    """One session, from its first byte to its last, over as many attempts as it takes. `pause` waits for seconds."""
+class Resumable(ABC):
+    """One session, from its first byte to its last, over as many attempts as it takes. `pause` waits for seconds.
+
+    A subclass knows the protocol, and keeps `_stored` (bytes that the provider has) and `_complete` up to date.
+    """
 
     def __init__(self, url: str, wire: Wire, source: Source, pause: Callable[[float], object]):
         self._url = url
@@ -32,6 +36,18 @@ class ResumableUpload:
         self._stored = 0
         self._complete = False
 
+    @abstractmethod
+    def _ask(self) -> None:
+        """Asks how much has arrived."""
+
+    @abstractmethod
+    def _send_chunk(self, reader: Reader) -> int:
+        """Sends what comes next; how many bytes were read for it."""
+
+    def _open(self) -> Reader:
+        """A cursor at the first byte that the provider does not have."""
+        return self._source.open(self._stored)
+
     def send(self) -> None:
         """After a 429, a 5xx or a cut it asks what arrived, and goes on from there with a fresh cursor."""
         failures = 0
@@ -39,7 +55,7 @@ class ResumableUpload:
             before = self._stored
             try:
                 if failures:
-                    self._note(self._put(b"", "*/*"))
+                    self._ask()
                 self._send_rest()
             except ProviderFailed as failure:
                 failures = 1 if self._stored > before else failures + 1
@@ -48,11 +64,18 @@ class ResumableUpload:
                 self._pause(_seconds(failure.retry_after, failures))
 
     def _send_rest(self) -> None:
-        position, reader = self._stored, self._source.open(self._stored)
+        position, reader = self._stored, self._open()
         while not self._complete:
             if self._stored != position:  # fewer bytes were kept than were sent
-                position, reader = self._stored, self._source.open(self._stored)
+                position, reader = self._stored, self._open()
             position += self._send_chunk(reader)
+
+
+class ResumableUpload(Resumable):
+    """Cloud Storage's: the bytes may be as many as they turn out to be."""
+
+    def _ask(self) -> None:
+        self._note(self._put(b"", "*/*"))
 
     def _send_chunk(self, reader: Reader) -> int:
         """Looks one byte further than the chunk: only so is it known to be the last one when it is sent."""

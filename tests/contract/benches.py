@@ -11,6 +11,8 @@ from managed_files.providers.base import Provider
 from managed_files.records import Account, Deployment, Upload
 from managed_files.sandbox.azure import DEFAULT_KEY as AZURE_KEY
 from managed_files.sandbox.azure import AzureSandbox
+from managed_files.sandbox.gemini import DEFAULT_KEY as GEMINI_KEY
+from managed_files.sandbox.gemini import GeminiSandbox
 from managed_files.sandbox.google import GoogleSandbox
 from managed_files.sandbox.journal import Recorded
 from managed_files.sandbox.openai import DEFAULT_KEY, OpenAISandbox
@@ -188,4 +190,30 @@ class VertexAIBench(Bench):
         return [self.sandbox.service_account_info()["private_key"]]
 
 
-BENCHES: tuple[type[Bench], ...] = (OpenAIBench, AzureBench, VertexAIBench)
+class GeminiBench(Bench):
+    name = "gemini"
+    stand_in = GeminiSandbox
+    model = "gemini-2.0-flash"
+    upload_path = "/upload/v1beta/files$"
+    file_path = "/v1beta/files/"
+    gives_bytes_back = False
+    in_every_file_part: ClassVar[Mapping[str, Any]] = {"format": "application/pdf"}
+    sandbox: GeminiSandbox
+
+    def params(self) -> dict[str, Any]:
+        return {"api_base": self.sandbox.url, "api_key": GEMINI_KEY}
+
+    def wrong_params(self) -> dict[str, Any]:
+        return {**self.params(), "api_key": WRONG_KEY}
+
+    def stored(self) -> dict[str, str]:
+        return {uri: file.sha256 for uri, file in self.sandbox.files.items()}
+
+    def chat_body(self, stream: bool) -> bytes:
+        return json.dumps({"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}).encode()
+
+    def secrets(self) -> list[str]:
+        return [GEMINI_KEY, WRONG_KEY]
+
+
+BENCHES: tuple[type[Bench], ...] = (OpenAIBench, AzureBench, VertexAIBench, GeminiBench)

@@ -1,0 +1,101 @@
+"""The Gemini API (Google AI Studio). Knows what an entry may say, and what a file's life there is like."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from managed_files.dialects.gemini_types import for_gemini
+from managed_files.errors import ProviderFailed
+from managed_files.providers.base import ChatEndpoint, Provider
+from managed_files.providers.gemini_files import HOST, File, GeminiFiles, expiry_of, planned_uri, state_of
+from managed_files.providers.parts import as_file_part
+from managed_files.providers.wire import Wire
+from managed_files.records import Account, Copy, CopyState, Deployment, Parameter, Upload
+from managed_files.upstream import Upstream
+
+
+class Gemini(Provider):
+    """A file lives for 48 hours in the key's project, and Google never gives its bytes back.
+
+    The remote id is the file's URI: messages carry it, and the name by which the file is deleted is its last segment.
+    Source: generativelanguage v1beta, FileService and GenerativeService.
+    """
+
+    name = "gemini"
+    dialect = "gemini"
+    prefixes = ("gemini",)
+    parameters = (
+        Parameter("api_key", env=("GEMINI_API_KEY", "GOOGLE_API_KEY"), secret=True, identity=True, required=True),
+        Parameter("api_base", env=("GEMINI_API_BASE", "GOOGLE_GEMINI_BASE_URL"), default=HOST, identity=True),
+    )
+
+    def __init__(self, account: Account, upstream: Upstream):
+        super().__init__(account, upstream)
+        self._wire = Wire(self.name, upstream, float(account.params.get("timeout") or 600))
+        self._files = GeminiFiles(account.params.get("api_base") or HOST, self._wire, self._headers)
+
+    def planned_id(self, upload: Upload) -> str:
+        return planned_uri(self.account.name, upload.file_id)
+
+    def upload(self, upload: Upload) -> Copy:
+        """Google wants the size first, so a file whose size nobody promised is waited for."""
+        size = upload.source.size()
+        if size is None:
+            size = upload.source.wait()
+        uri = self.planned_id(upload)
+        session = self._files.begin(uri, upload.filename, _stored_type(upload), upload.source, size)
+        try:
+            session.send()
+        except BaseException:
+            session.cancel()
+            raise
+        return self._copy(upload, session.file or self._files.get(uri) or {})
+
+    def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
+        """`file.format` is the MIME type that goes with the URI: the client's own word, or what is stored."""
+        resolved = as_file_part(part, copy.stored_id)
+        resolved["file"].setdefault("format", copy.mime_type)
+        return resolved
+
+    def delete(self, remote_id: str) -> None:
+        self._files.delete(remote_id)
+
+    def find(self, file_id: str, since: int | None = None) -> list[str]:
+        """We choose the name, so one look is enough. It must be free before an upload is repeated."""
+        uri = planned_uri(self.account.name, file_id)
+        return [] if self._files.get(uri) is None else [uri]
+
+    def ready(self, remote_id: str) -> CopyState:
+        """`state` of the file; one that is gone has failed."""
+        file = self._files.get(remote_id)
+        return CopyState.FAILED if file is None else state_of(file)
+
+    def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
+        model = deployment.model if "/" in deployment.model else f"models/{deployment.model}"
+        # without alt=sse the stream is one JSON array
+        method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        headers = {**self._headers(), **_extra_headers(deployment.params), "Content-Type": "application/json"}
+        return ChatEndpoint(f"{self._files.url(quote(model, safe='/'))}:{method}", headers)
+
+    def _copy(self, upload: Upload, file: File) -> Copy:
+        uri, state = file.get("uri"), state_of(file)
+        if not isinstance(uri, str):
+            raise self._wire.nonsense("a file without a URI")
+        if state is CopyState.FAILED:
+            self.delete(uri)
+            raise ProviderFailed(self.name, f"{self.name} could not process the file.")
+        return Copy(upload.file_id, self.account.name, self.name, state, uri, upload.mime_type, expiry_of(file))
+
+    def _headers(self) -> dict[str, str]:
+        """The key goes in a header: addresses end up in logs. One that is read from a file ends with a newline."""
+        return {"x-goog-api-key": str(self.account.params["api_key"]).strip(), **_extra_headers(self.account.params)}
+
+
+def _extra_headers(params: Mapping[str, Any]) -> dict[str, str]:
+    """The entry's own `extra_headers`."""
+    return {name: str(value) for name, value in (params.get("extra_headers") or {}).items()}
+
+
+def _stored_type(upload: Upload) -> str:
+    """As every use names it; a batch is read under the type that it came with."""
+    return upload.mime_type if upload.purpose == "batch" else for_gemini(upload.mime_type)
