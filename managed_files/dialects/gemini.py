@@ -6,7 +6,7 @@ from managed_files.dialects import gemini_request
 from managed_files.dialects.base import Exchange
 from managed_files.dialects.gemini_answer import block_reason, choice, usage
 from managed_files.dialects.gemini_stream import GeminiStream
-from managed_files.errors import ProviderFailed
+from managed_files.errors import Inexpressible, ProviderFailed
 
 
 class GeminiDialect:
@@ -38,6 +38,19 @@ class GeminiDialect:
 
     def stream(self, exchange: Exchange) -> GeminiStream:
         return GeminiStream(exchange)
+
+
+class GeminiAPIDialect(GeminiDialect):
+    """As the Gemini API of Google AI Studio takes it: without the labels, which are Google Cloud's, for its bills."""
+
+    name = "gemini_api"
+
+    def request(self, body: dict[str, Any], model: str) -> dict[str, Any]:
+        request = super().request(body, model)
+        if "labels" in request:
+            field = "metadata" if body.get("metadata") else "labels"
+            raise Inexpressible(f"The Gemini API cannot express '{field}'; leave it out for this model.", param=field)
+        return request
 
 
 def _choices(answer: dict[str, Any], exchange: Exchange) -> list[dict[str, Any]]:

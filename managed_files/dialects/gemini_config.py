@@ -4,7 +4,7 @@ from typing import Any
 
 from managed_files.dialects.gemini_thinking import thinking_config
 from managed_files.dialects.shape import present, refuse_rest, to_list, to_object
-from managed_files.errors import InvalidRequest
+from managed_files.errors import Inexpressible, InvalidRequest
 
 Json = dict[str, Any]
 
@@ -45,7 +45,7 @@ def _take_renamed(fields: Json) -> Json:
 
 def _check_modalities(fields: Json) -> None:
     if fields.pop("modalities", ["text"]) != ["text"]:
-        raise InvalidRequest("Through this gateway Gemini answers in text only.", param="modalities")
+        raise Inexpressible("Through this gateway Gemini answers in text only.", param="modalities")
 
 
 def _take_length(fields: Json) -> Json:
@@ -61,7 +61,7 @@ def _take_stop(fields: Json) -> Json:
     stop = fields.pop("stop", [])
     sequences = [stop] if isinstance(stop, str) else to_list(stop, "stop")
     if len(sequences) > _STOP_LIMIT:
-        raise InvalidRequest(f"Gemini takes at most {_STOP_LIMIT} stop sequences.", param="stop")
+        raise Inexpressible(f"Gemini takes at most {_STOP_LIMIT} stop sequences.", param="stop")
     return {"stopSequences": sequences} if sequences else {}
 
 
@@ -76,7 +76,7 @@ def _take_format(fields: Json) -> Json:
             schema = _schema(present(wanted.pop("json_schema", None), "response_format.json_schema"))
             result = {"responseMimeType": "application/json", **schema}
         case other:
-            raise InvalidRequest(f"Gemini has no response format {other!r}.", param="response_format.type")
+            raise Inexpressible(f"Gemini has no response format {other!r}.", param="response_format.type")
     refuse_rest(wanted, "response_format")
     return result
 

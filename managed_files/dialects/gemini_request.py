@@ -11,7 +11,7 @@ from managed_files.dialects.gemini_config import take_config
 from managed_files.dialects.gemini_messages import conversation
 from managed_files.dialects.gemini_tools import take_tools
 from managed_files.dialects.shape import present, refuse_rest, to_object
-from managed_files.errors import InvalidRequest
+from managed_files.errors import Inexpressible
 
 Json = dict[str, Any]
 
@@ -45,7 +45,7 @@ def translate(body: Json, model: str) -> Json:
         **_rename(google, "cached_content", "cachedContent"),
     }
     if fields.pop("store", False):
-        raise InvalidRequest("Gemini does not store completions.", param="store")
+        raise Inexpressible("Gemini does not store completions.", param="store")
     for name in _WITHOUT_EFFECT:
         fields.pop(name, None)
     refuse_rest({name: value for name, value in fields.items() if value not in ({}, [])})
@@ -77,7 +77,7 @@ def _take_tier(fields: Json) -> Json:
         case "flex" | "priority" as tier:
             return {"serviceTier": tier}
         case other:
-            raise InvalidRequest(f"Gemini has no service tier {other!r}.", param="service_tier")
+            raise Inexpressible(f"Gemini has no service tier {other!r}.", param="service_tier")
 
 
 def _take_labels(fields: Json, google: Json) -> Json:
@@ -85,7 +85,7 @@ def _take_labels(fields: Json, google: Json) -> Json:
     metadata = to_object(fields.pop("metadata", {}), "metadata")
     for key, value in metadata.items():
         if not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(str(value)):
-            raise InvalidRequest(
+            raise Inexpressible(
                 f"'metadata.{key}' cannot be a Gemini label: at most 63 lower-case letters, digits, '-' and '_'.",
                 param=f"metadata.{key}",
             )

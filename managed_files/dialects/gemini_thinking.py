@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from managed_files.dialects.shape import to_object, to_text
-from managed_files.errors import InvalidRequest
+from managed_files.errors import Inexpressible
 
 # Google documents this value for histories that another model wrote (ai.google.dev/gemini-api/docs/thought-signatures).
 _UNCHECKED = "skip_thought_signature_validator"
@@ -29,7 +29,7 @@ def thinking_config(effort: Any, model: str) -> dict[str, Any]:
     else:
         config = {"thinkingBudget": None if effort == "none" and pro else _BUDGETS.get(str(effort))}
     if None in config.values():
-        raise InvalidRequest(f"{model} has no reasoning effort {effort!r}.", param="reasoning_effort")
+        raise Inexpressible(f"{model} has no reasoning effort {effort!r}.", param="reasoning_effort")
     return config
 
 

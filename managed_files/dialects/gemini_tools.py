@@ -3,7 +3,7 @@
 from typing import Any
 
 from managed_files.dialects.shape import present, refuse_rest, to_list, to_object, to_text
-from managed_files.errors import InvalidRequest
+from managed_files.errors import Inexpressible, InvalidRequest
 
 Json = dict[str, Any]
 
@@ -14,7 +14,7 @@ def take_tools(fields: Json) -> Json:
     `strict` is kept: where the model may choose, mode VALIDATED holds it to the schemas (ANY does so by itself).
     """
     if fields.pop("parallel_tool_calls", True) is False:
-        raise InvalidRequest("Gemini cannot be held to one call at a time.", param="parallel_tool_calls")
+        raise Inexpressible("Gemini cannot be held to one call at a time.", param="parallel_tool_calls")
     functions = _take_functions(fields)
     choice = _take_choice(fields)
     if not functions:
@@ -76,7 +76,7 @@ def _mode(choice: Any) -> tuple[str, list[str] | None]:
         case {"type": "allowed_tools", "allowed_tools": {"mode": "auto" | "required" as mode, "tools": list(tools)}}:
             return {"auto": "AUTO", "required": "ANY"}[mode], [_allowed(tool, j) for j, tool in enumerate(tools)]
         case _:
-            raise InvalidRequest("Gemini cannot express this 'tool_choice'.", param="tool_choice")
+            raise Inexpressible("Gemini cannot express this 'tool_choice'.", param="tool_choice")
 
 
 def _allowed(tool: Any, j: int) -> str:

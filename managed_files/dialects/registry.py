@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from managed_files.dialects.base import Dialect
 from managed_files.dialects.compatible import COMPATIBLE
-from managed_files.dialects.gemini import GeminiDialect
+from managed_files.dialects.gemini import GeminiAPIDialect, GeminiDialect
 from managed_files.dialects.mistral import MistralDialect
 from managed_files.dialects.openai import OpenAIDialect
 
@@ -13,6 +13,7 @@ _ALL: tuple[Dialect, ...] = (
     OpenAIDialect(),
     *COMPATIBLE,
     GeminiDialect(),
+    GeminiAPIDialect(),
     MistralDialect(),
 )
 

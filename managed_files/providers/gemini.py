@@ -22,7 +22,7 @@ class Gemini(Provider):
     """
 
     name = "gemini"
-    dialect = "gemini"
+    dialect = "gemini_api"
     prefixes = ("gemini",)
     parameters = (
         Parameter("api_key", env=("GEMINI_API_KEY", "GOOGLE_API_KEY"), secret=True, identity=True, required=True),

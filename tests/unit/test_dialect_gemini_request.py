@@ -6,10 +6,11 @@ import pytest
 from google.genai import types
 
 from managed_files.dialects.registry import DIALECTS
-from managed_files.errors import InvalidRequest
+from managed_files.errors import Inexpressible, InvalidRequest
 
 Json = dict[str, Any]
 HELLO = [{"role": "user", "content": "Hi"}]
+TOOLS = [{"type": "function", "function": {"name": "f"}}]
 
 
 def translate(body: Json, model: str = "gemini-2.5-flash") -> Json:
@@ -208,3 +209,34 @@ def test_refused_with_the_name_of_the_field(body: Json, param: str) -> None:
 @pytest.mark.parametrize("model", ["gemini-2.5-pro", "gemini-3-flash", "gemini-3-pro"])
 def test_thinking_cannot_be_turned_off_everywhere(model: str) -> None:
     assert refused({"reasoning_effort": "none"}, model) == "reasoning_effort"
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [({"metadata": {"team": "a"}}, "metadata"), ({"extra_body": {"google": {"labels": {"team": "a"}}}}, "labels")],
+)
+def test_the_gemini_api_has_no_labels(body: Json, param: str) -> None:
+    with pytest.raises(Inexpressible) as caught:
+        DIALECTS["gemini_api"].request({"messages": HELLO, **body}, "gemini-2.5-flash")
+    assert caught.value.param == param
+
+
+def test_the_gemini_api_takes_the_rest_like_vertex_ai() -> None:
+    body = {"messages": HELLO, "max_tokens": 3, "seed": 1}
+    asked = [DIALECTS[name].request(body, "gemini-2.5-flash") for name in ("gemini", "gemini_api")]
+    assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"store": True}, {"service_tier": "scale"}, {"metadata": {"A": "b"}}, {"parallel_tool_calls": False},
+        {"stop": list("abcdef")}, {"modalities": ["audio"]}, {"reasoning_effort": "immense"},
+        {"response_format": {"type": "grammar"}}, {"logit_bias": {"1": 2}},
+    ],
+    ids=lambda body: next(iter(body)),
+)  # fmt: skip
+def test_what_gemini_has_no_word_for_can_be_dropped(body: Json) -> None:
+    with pytest.raises(Inexpressible) as caught:
+        translate({"tools": TOOLS, **body})
+    assert (caught.value.param or "").partition(".")[0] == next(iter(body))
