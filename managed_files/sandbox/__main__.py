@@ -10,6 +10,7 @@ from typing import Any
 
 from managed_files.sandbox.azure import AzureSandbox
 from managed_files.sandbox.file_rules import DEFAULT_LIMIT
+from managed_files.sandbox.gemini import GeminiSandbox
 from managed_files.sandbox.google import GoogleSandbox
 from managed_files.sandbox.openai import OpenAISandbox
 
@@ -25,7 +26,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def facts(openai: OpenAISandbox, azure: AzureSandbox, google: GoogleSandbox) -> dict[str, Any]:
+def facts(openai: OpenAISandbox, azure: AzureSandbox, google: GoogleSandbox, gemini: GeminiSandbox) -> dict[str, Any]:
     """What a client needs to know: addresses, keys, the service account."""
     return {
         "openai": {"url": openai.url, "api_key": next(iter(openai.api_keys))},
@@ -40,6 +41,7 @@ def facts(openai: OpenAISandbox, azure: AzureSandbox, google: GoogleSandbox) -> 
             "bucket": google.bucket,
             "service_account": google.service_account_info(),
         },
+        "gemini": {"url": gemini.url, "api_key": next(iter(gemini.api_keys))},
     }
 
 
@@ -58,7 +60,8 @@ def main() -> None:
         google = stack.enter_context(
             GoogleSandbox(receive_rate=rate, keep_up_to=arguments.keep_up_to, token_life=arguments.token_life)
         )
-        sys.stdout.write(json.dumps(facts(openai, azure, google)) + "\n")
+        gemini = stack.enter_context(GeminiSandbox(receive_rate=rate, keep_up_to=arguments.keep_up_to))
+        sys.stdout.write(json.dumps(facts(openai, azure, google, gemini)) + "\n")
         sys.stdout.flush()
         stopped.wait()
 
