@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from managed_files.dialects.base import Dialect
 from managed_files.dialects.compatible import COMPATIBLE
+from managed_files.dialects.converse import ConverseDialect
 from managed_files.dialects.gemini import GeminiAPIDialect, GeminiDialect
 from managed_files.dialects.mistral import MistralDialect
 from managed_files.dialects.openai import OpenAIDialect
@@ -15,6 +16,7 @@ _ALL: tuple[Dialect, ...] = (
     GeminiDialect(),
     GeminiAPIDialect(),
     MistralDialect(),
+    ConverseDialect(),
 )
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in _ALL})

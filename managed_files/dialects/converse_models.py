@@ -1,0 +1,55 @@
+"""What Bedrock's model families differ in: files by their S3 address, effort, other settings. Pure.
+
+A model is named by an id (`amazon.nova-lite-v1:0`), an inference profile (`us.amazon.nova-lite-v1:0`) or an ARN that
+may hold one of these, or nothing but digits: then the family is unknown, and Bedrock is left to judge.
+"""
+
+import re
+from typing import Any
+
+from managed_files.errors import Inexpressible
+
+# The column "Amazon S3 links for multimedia" of AWS's page "Supported models and model features" says no to these.
+_WITHOUT_S3 = re.compile(
+    r"(?:^|[./])(?:(?:ai21|anthropic|cohere|deepseek|meta|mistral)\.|amazon\.(?:titan|nova-micro))", re.ASCII
+)
+_CLAUDE = re.compile(r"(?:^|[./])anthropic\.")
+_NOVA = re.compile(r"(?:^|[./])amazon\.nova")
+_NOVA_2 = re.compile(r"(?:^|[./])amazon\.nova-2")
+_GPT = re.compile(r"(?:^|[./])openai\.")
+# Claude's thinking is asked for in tokens; these are LiteLLM's numbers, that people move their settings over with.
+_BUDGETS = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192}
+_NOVA_EFFORTS = ("low", "medium", "high")
+
+
+def reads_s3(model: str) -> bool:
+    """Whether the model may be given the S3 address of a document, an image or a video."""
+    return _WITHOUT_S3.search(model) is None
+
+
+def with_top_k(model: str, top_k: Any) -> dict[str, Any]:
+    """additionalModelRequestFields for the number of tokens that are sampled from."""
+    return {"inferenceConfig": {"topK": top_k}} if _NOVA.search(model) else {"top_k": top_k}
+
+
+def with_effort(model: str, effort: Any) -> dict[str, Any]:
+    """The request's keys for `reasoning_effort`: each family has its own, and Converse one for all others."""
+    if _CLAUDE.search(model):
+        return {} if effort == "none" else {"additionalModelRequestFields": {"thinking": _thinking(effort)}}
+    if _NOVA_2.search(model):
+        return {} if effort == "none" else {"additionalModelRequestFields": {"reasoningConfig": _reasoning(effort)}}
+    if _GPT.search(model):
+        return {"additionalModelRequestFields": {"reasoning_effort": effort}}
+    return {"outputConfig": {"effort": effort}}
+
+
+def _thinking(effort: Any) -> dict[str, Any]:
+    if effort not in _BUDGETS:
+        raise Inexpressible(f"Claude on Bedrock has no reasoning effort {effort!r}.", param="reasoning_effort")
+    return {"type": "enabled", "budget_tokens": _BUDGETS[effort]}
+
+
+def _reasoning(effort: Any) -> dict[str, Any]:
+    if effort not in _NOVA_EFFORTS:
+        raise Inexpressible(f"Nova has no reasoning effort {effort!r}.", param="reasoning_effort")
+    return {"type": "enabled", "maxReasoningEffort": effort}
