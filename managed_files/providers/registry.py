@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from managed_files.model_list import Catalog
 from managed_files.providers.azure import Azure
 from managed_files.providers.base import Provider
+from managed_files.providers.compatible import COMPATIBLE
 from managed_files.providers.gemini import Gemini
+from managed_files.providers.mistral import Mistral
 from managed_files.providers.openai import OpenAI
 from managed_files.providers.vertex_ai import VertexAI
 from managed_files.records import Account
@@ -16,6 +18,8 @@ _ADAPTERS: tuple[type[Provider], ...] = (
     Azure,
     VertexAI,
     Gemini,
+    Mistral,
+    *COMPATIBLE,
 )
 
 PROVIDERS: Mapping[str, type[Provider]] = {adapter.name: adapter for adapter in _ADAPTERS}

@@ -39,8 +39,12 @@ class OpenAISandbox(Server):
     ):
         self.api_keys = dict(api_keys or {DEFAULT_KEY: "proj_sandbox"})
         self._shelf = Shelf(keep_up_to)
-        self.store = FileStore(self._shelf, max_file_bytes, purposes)
+        self.store = self.new_store(self._shelf, max_file_bytes, purposes)
         super().__init__(port=port, receive_rate=receive_rate)
+
+    def new_store(self, shelf: Shelf, max_bytes: int, purposes: tuple[str, ...]) -> FileStore:
+        """Where the files will be."""
+        return FileStore(shelf, max_bytes, purposes)
 
     @property
     def files(self) -> Mapping[str, StoredFile]:

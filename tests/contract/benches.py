@@ -8,13 +8,18 @@ from typing import Any, ClassVar
 
 from managed_files.providers import registry
 from managed_files.providers.base import Provider
+from managed_files.providers.compatible import COMPATIBLE
 from managed_files.records import Account, Deployment, Upload
 from managed_files.sandbox.azure import DEFAULT_KEY as AZURE_KEY
 from managed_files.sandbox.azure import AzureSandbox
+from managed_files.sandbox.compatible import DEFAULT_KEY as COMPATIBLE_KEY
+from managed_files.sandbox.compatible import CompatibleSandbox
 from managed_files.sandbox.gemini import DEFAULT_KEY as GEMINI_KEY
 from managed_files.sandbox.gemini import GeminiSandbox
 from managed_files.sandbox.google import GoogleSandbox
 from managed_files.sandbox.journal import Recorded
+from managed_files.sandbox.mistral import DEFAULT_KEY as MISTRAL_KEY
+from managed_files.sandbox.mistral import MistralSandbox
 from managed_files.sandbox.openai import DEFAULT_KEY, OpenAISandbox
 from managed_files.sandbox.server import Server
 from managed_files.spool import Spool
@@ -52,8 +57,12 @@ class Bench(ABC):
     def __init__(self) -> None:
         self._spools: list[Spool] = []
         self.upstream = Upstream(environ={})
-        self.sandbox = self.stand_in().start()
+        self.sandbox = self.started()
         self.provider = self.adapter()
+
+    def started(self) -> Server:
+        """The stand-in, running."""
+        return self.stand_in().start()
 
     def close(self) -> None:
         self.upstream.close()
@@ -216,4 +225,48 @@ class GeminiBench(Bench):
         return [GEMINI_KEY, WRONG_KEY]
 
 
-BENCHES: tuple[type[Bench], ...] = (OpenAIBench, AzureBench, VertexAIBench, GeminiBench)
+class MistralBench(OpenAIBench):
+    name = "mistral"
+    stand_in = MistralSandbox
+    model = "mistral-small-latest"
+    returns_content = True
+
+    def params(self) -> dict[str, Any]:
+        return {"api_base": f"{self.sandbox.url}/v1", "api_key": MISTRAL_KEY}
+
+    def secrets(self) -> list[str]:
+        return [MISTRAL_KEY, WRONG_KEY]
+
+
+class CompatibleBench(OpenAIBench):
+    """One of the OpenAI-compatible providers, each with its own flavour of the stand-in."""
+
+    stand_in = CompatibleSandbox
+    model = "accounts/fireworks/models/llama"
+    upload_path = ".*/files$"
+    file_path = ".*/files/"
+    sandbox: CompatibleSandbox
+
+    def started(self) -> Server:
+        return CompatibleSandbox(self.name).start()
+
+    def params(self) -> dict[str, Any]:
+        base = f"{self.sandbox.url}{self.sandbox.flavour.base}"
+        return {"api_base": base, "api_key": COMPATIBLE_KEY, "model": f"{self.name}/{self.model}"}
+
+    def secrets(self) -> list[str]:
+        return [COMPATIBLE_KEY, WRONG_KEY]
+
+
+def _bench_of(name: str) -> type[Bench]:
+    return type(f"{name}_bench", (CompatibleBench,), {"name": name})
+
+
+BENCHES: tuple[type[Bench], ...] = (
+    OpenAIBench,
+    AzureBench,
+    VertexAIBench,
+    GeminiBench,
+    MistralBench,
+    *(_bench_of(adapter.name) for adapter in COMPATIBLE),
+)

@@ -97,10 +97,11 @@ def test_resolve_is_pure_and_keeps_unknown_keys(bench: Bench, part: dict[str, An
 
 
 @pytest.mark.parametrize(("stream", "content_type"), [(False, "application/json"), (True, "text/event-stream")])
-def test_a_chat_call_reaches_the_provider(bench: Bench, stream: bool, content_type: str) -> None:
-    endpoint = bench.provider.chat(bench.deployment(), stream=stream)
+def test_a_chat_call_reaches_the_provider(chat_bench: Bench, stream: bool, content_type: str) -> None:
+    endpoint = chat_bench.provider.chat(chat_bench.deployment(), stream=stream)
 
-    answer = bench.upstream.send("POST", endpoint.url, headers=endpoint.headers, body=bench.chat_body(stream))
+    body = chat_bench.chat_body(stream)
+    answer = chat_bench.upstream.send("POST", endpoint.url, headers=endpoint.headers, body=body)
 
     assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, content_type)
 

@@ -10,6 +10,7 @@ from types import ModuleType
 from managed_files import providers, sandbox
 from managed_files.dialects.registry import DIALECTS
 from managed_files.providers.base import Provider
+from managed_files.providers.compatible import COMPATIBLE
 from managed_files.providers.registry import CATALOG, PROVIDERS, provider_for
 from managed_files.sandbox.server import Server
 from tests.contract.benches import BENCHES
@@ -30,7 +31,8 @@ def defined_in(package: ModuleType, base: type) -> dict[type, str]:
 
 def test_every_adapter_is_registered_under_the_name_of_its_module() -> None:
     named = {adapter: module for adapter, module in defined_in(providers, Provider).items() if hasattr(adapter, "name")}
-    assert {module: adapter for adapter, module in named.items()} == PROVIDERS
+    rows = {adapter.name: adapter for adapter in COMPATIBLE}
+    assert {module: adapter for adapter, module in named.items()} | rows == PROVIDERS
 
 
 def test_every_adapter_has_a_bench() -> None:

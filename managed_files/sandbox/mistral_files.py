@@ -1,0 +1,157 @@
+"""Mistral's Files API: upload, numbered pages, retrieve, content, delete. Wire facts: Mistral's API description."""
+
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from managed_files.sandbox.answers import Json
+from managed_files.sandbox.forms import BrokenForm, Form, read_form
+from managed_files.sandbox.mistral_errors import bad, flat, invalid, no_such_file
+from managed_files.sandbox.store import Blob, Shelf
+from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
+
+PURPOSES = ("fine-tune", "batch", "ocr", "audio", "agentic_safety")
+DEFAULT_LIMIT = 512 << 20
+_LINES_ONLY = {"fine-tune": "instruct", "batch": "batch_request"}  # purpose → sample type
+_FIELDS = {"purpose", "expiry", "visibility"}
+
+
+@dataclass(frozen=True)
+class MistralFile:
+    """One file of one workspace. `created_at` in Unix seconds."""
+
+    id: str
+    workspace: str
+    filename: str
+    purpose: str
+    content_type: str
+    blob: Blob
+    created_at: int
+
+    @property
+    def sha256(self) -> str:
+        return self.blob.sha256
+
+    def public(self) -> Json:
+        """Mistral's file object: no `status`."""
+        return {
+            "id": self.id,
+            "object": "file",
+            "bytes": self.blob.size,
+            "created_at": self.created_at,
+            "filename": self.filename,
+            "purpose": self.purpose,
+            "sample_type": _LINES_ONLY.get(self.purpose, "ocr_input"),
+            "source": "upload",
+            "num_lines": None,
+            "mimetype": self.content_type,
+            "signature": self.blob.sha256[:32],
+            "expires_at": None,
+            "visibility": "workspace",
+        }
+
+
+class MistralFiles:
+    """All files of all workspaces, and the file routes' handlers. Safe from any thread."""
+
+    def __init__(self, shelf: Shelf, max_bytes: int):
+        self._shelf = shelf
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._files: dict[str, MistralFile] = {}
+
+    @property
+    def files(self) -> Mapping[str, MistralFile]:
+        """By id, oldest first."""
+        with self._lock:
+            return dict(self._files)
+
+    def clear(self) -> None:
+        with self._lock:
+            files, self._files = self._files, {}
+        for file in files.values():
+            self._shelf.remove(file.blob)
+
+    def get(self, workspace: str, file_id: str) -> MistralFile | None:
+        file = self.files.get(file_id)
+        return file if file and file.workspace == workspace else None
+
+    # Handlers
+
+    def create(self, request: Request, workspace: str) -> Reply:
+        try:
+            form = read_form(request, self._shelf)
+        except BrokenForm as error:
+            raise bad(f"There was an error parsing the body: {error}.") from error
+        try:
+            file = self._checked(form, workspace)
+        except Refused:
+            if form.file:
+                self._shelf.remove(form.file.blob)
+            raise
+        with self._lock:
+            self._files[file.id] = file
+        return json_reply(file.public())
+
+    def _checked(self, form: Form, workspace: str) -> MistralFile:
+        if form.file is None:
+            raise invalid(("body", "file"), "Field required", "missing")
+        for name in sorted(form.fields.keys() - _FIELDS):
+            raise invalid(("body", name), "Extra inputs are not permitted", "extra_forbidden")
+        purpose = form.fields.get("purpose", "fine-tune")
+        if purpose not in PURPOSES:
+            raise invalid(("body", "purpose"), f"Input should be one of {PURPOSES}", "enum")
+        if purpose in _LINES_ONLY and not form.file.filename.endswith(".jsonl"):
+            raise invalid(("body", "file"), f"Invalid file format for purpose {purpose}: expected .jsonl")
+        if form.file.blob.size > self._max_bytes:
+            raise Refused(flat(413, f"File too large: at most {self._max_bytes} bytes."))
+        now = int(time.time())
+        kept = (form.file.filename, purpose, form.file.content_type, form.file.blob, now)
+        return MistralFile(str(uuid.uuid4()), workspace, *kept)
+
+    def page(self, request: Request, workspace: str) -> Reply:
+        """Honours `page` (from 0), `page_size` (default 100) and `purpose`; newest first."""
+        files = [file for file in reversed(list(self.files.values())) if file.workspace == workspace]
+        if purpose := request.query.get("purpose"):
+            files = [file for file in files if file.purpose == purpose]
+        size, number = _count(request, "page_size", 100, least=1), _count(request, "page", 0, least=0)
+        data = [file.public() for file in files[number * size : (number + 1) * size]]
+        return json_reply({"data": data, "object": "list", "total": len(files)})
+
+    def retrieve(self, request: Request, workspace: str) -> Reply:
+        return json_reply({**self._known(request, workspace).public(), "deleted": False})
+
+    def content(self, request: Request, workspace: str) -> Reply:
+        """The bytes, of any purpose."""
+        blob = self._known(request, workspace).blob
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(blob.size)}
+        return Reply(200, blob.pieces(0, blob.size), headers)
+
+    def delete(self, request: Request, workspace: str) -> Reply:
+        file = self._known(request, workspace)
+        with self._lock:
+            gone = self._files.pop(file.id, None)
+        if gone is None:
+            raise no_such_file(file.id)
+        self._shelf.remove(file.blob)
+        return json_reply({"id": file.id, "object": "file", "deleted": True})
+
+    def _known(self, request: Request, workspace: str) -> MistralFile:
+        file_id = request.args["id"]
+        try:
+            uuid.UUID(file_id)
+        except ValueError as error:
+            raise invalid(("path", "file_id"), "Input should be a valid UUID", "uuid_parsing") from error
+        file = self.get(workspace, file_id)
+        if file is None:
+            raise no_such_file(file_id)
+        return file
+
+
+def _count(request: Request, name: str, default: int, *, least: int) -> int:
+    text = request.query.get(name, str(default))
+    if not text.isdigit() or int(text) < least:
+        raise invalid(("query", name), f"Input should be greater than or equal to {least}")
+    return int(text)
