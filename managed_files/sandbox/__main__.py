@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,6 +13,7 @@ from managed_files.sandbox.azure import AzureSandbox
 from managed_files.sandbox.file_rules import DEFAULT_LIMIT
 from managed_files.sandbox.gemini import GeminiSandbox
 from managed_files.sandbox.google import GoogleSandbox
+from managed_files.sandbox.mistral import MistralSandbox
 from managed_files.sandbox.openai import OpenAISandbox
 
 _STACK = 256 << 10  # bytes a thread: a thousand streams are a thousand threads
@@ -26,10 +28,13 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def facts(openai: OpenAISandbox, azure: AzureSandbox, google: GoogleSandbox, gemini: GeminiSandbox) -> dict[str, Any]:
-    """What a client needs to know: addresses, keys, the service account."""
+Keyed = OpenAISandbox | GeminiSandbox | MistralSandbox
+
+
+def facts(azure: AzureSandbox, google: GoogleSandbox, keyed: Mapping[str, Keyed]) -> dict[str, Any]:
+    """What a client needs to know: addresses, keys, the service account. `keyed`: those that want a key alone."""
     return {
-        "openai": {"url": openai.url, "api_key": next(iter(openai.api_keys))},
+        **{name: {"url": server.url, "api_key": next(iter(server.api_keys))} for name, server in keyed.items()},
         "azure": {
             "url": azure.url,
             "api_key": next(iter(azure.api_keys)),
@@ -41,7 +46,6 @@ def facts(openai: OpenAISandbox, azure: AzureSandbox, google: GoogleSandbox, gem
             "bucket": google.bucket,
             "service_account": google.service_account_info(),
         },
-        "gemini": {"url": gemini.url, "api_key": next(iter(gemini.api_keys))},
     }
 
 
@@ -61,7 +65,9 @@ def main() -> None:
             GoogleSandbox(receive_rate=rate, keep_up_to=arguments.keep_up_to, token_life=arguments.token_life)
         )
         gemini = stack.enter_context(GeminiSandbox(receive_rate=rate, keep_up_to=arguments.keep_up_to))
-        sys.stdout.write(json.dumps(facts(openai, azure, google, gemini)) + "\n")
+        mistral = stack.enter_context(MistralSandbox(receive_rate=rate, **limits))
+        keyed: dict[str, Keyed] = {"openai": openai, "gemini": gemini, "mistral": mistral}
+        sys.stdout.write(json.dumps(facts(azure, google, keyed)) + "\n")
         sys.stdout.flush()
         stopped.wait()
 
