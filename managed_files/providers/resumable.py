@@ -49,8 +49,11 @@ class Resumable(ABC):
         return self._source.open(self._stored)
 
     def send(self) -> None:
-        """After a 429, a 5xx or a cut it asks what arrived, and goes on from there with a fresh cursor."""
-        failures = 0
+        """After a 429, a 5xx or a cut it asks what arrived, and goes on from there with a fresh cursor.
+
+        Once an answer has been lost, the end may have come unseen: then every later failure is `ambiguous`.
+        """
+        failures, unseen = 0, False
         while not self._complete:
             before = self._stored
             try:
@@ -59,6 +62,7 @@ class Resumable(ABC):
                 self._send_rest()
             except ProviderFailed as failure:
                 failures = 1 if self._stored > before else failures + 1
+                failure.ambiguous = unseen = unseen or failure.ambiguous
                 if not failure.retryable or failures == _ATTEMPTS:
                     raise
                 self._pause(_seconds(failure.retry_after, failures))

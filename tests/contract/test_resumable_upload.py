@@ -74,6 +74,16 @@ def test_a_lost_last_answer_is_asked_for_again(bench: VertexAIBench) -> None:
     assert requests_of(bench, "PUT") == ["bytes 0-0/1", "bytes */*"]
 
 
+def test_a_refusal_after_a_lost_last_answer_leaves_it_open(bench: VertexAIBench) -> None:
+    bench.sandbox.inject(Fault("PUT", PATH, cut="after_commit"))
+    bench.sandbox.inject(Fault("PUT", PATH, status=403))
+
+    with pytest.raises(ProviderFailed) as caught:
+        bench.uploaded(b"x")
+
+    assert (caught.value.upstream_status, caught.value.ambiguous, len(bench.stored())) == (403, True, 1)
+
+
 @pytest.mark.parametrize(("status", "attempts"), [(403, 1), (404, 1), (503, 5)])
 def test_in_the_end_it_gives_up_and_cancels(bench: VertexAIBench, status: int, attempts: int) -> None:
     bench.sandbox.inject(Fault("PUT", PATH, status=status, headers={"Retry-After": "0"}, times=None))
