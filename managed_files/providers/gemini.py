@@ -49,7 +49,7 @@ class Gemini(Provider):
         except BaseException:
             session.cancel()
             raise
-        return self._copy(upload, session.file or self._files.get(uri) or {})
+        return self._copy(upload, session.file or self._found(uri))
 
     def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
         """`file.format` is the MIME type that goes with the URI: the client's own word, or what is stored."""
@@ -77,13 +77,20 @@ class Gemini(Provider):
         headers = {**self._headers(), **_extra_headers(deployment.params), "Content-Type": "application/json"}
         return ChatEndpoint(f"{self._files.url(quote(model, safe='/'))}:{method}", headers)
 
+    def _found(self, uri: str) -> File:
+        """The file whose upload is complete, although the answer that told of it was lost."""
+        try:
+            return self._files.get(uri) or {}
+        except ProviderFailed as failure:
+            failure.ambiguous = True
+            raise
+
     def _copy(self, upload: Upload, file: File) -> Copy:
         uri, state = file.get("uri"), state_of(file)
         if not isinstance(uri, str):
             raise self._wire.nonsense("a file without a URI")
-        if state is CopyState.FAILED:
-            self.delete(uri)
-            raise ProviderFailed(self.name, f"{self.name} could not process the file.")
+        if state is CopyState.FAILED:  # it is there all the same, so that the gateway has to remove it
+            raise ProviderFailed(self.name, f"{self.name} could not process the file.", ambiguous=True)
         return Copy(upload.file_id, self.account.name, self.name, state, uri, upload.mime_type, expiry_of(file))
 
     def _headers(self) -> dict[str, str]:

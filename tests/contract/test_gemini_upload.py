@@ -125,6 +125,19 @@ def test_a_lost_last_answer_is_asked_for(bench: GeminiBench) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "refused", [{"method": "POST", "path": PATH}, {"method": "GET", "path": "/v1beta/files/"}], ids=["query", "get"]
+)
+def test_a_refusal_after_a_lost_last_answer_leaves_it_open(bench: GeminiBench, refused: dict[str, str]) -> None:
+    after_the_start(bench, cut="after_commit")
+    bench.sandbox.inject(Fault(**refused, status=403))
+
+    with pytest.raises(ProviderFailed) as caught:
+        bench.uploaded(b"x")
+
+    assert (caught.value.upstream_status, caught.value.ambiguous, len(bench.stored())) == (403, True, 1)
+
+
 @pytest.mark.parametrize(("status", "attempts"), [(403, 1), (404, 1), (503, 5)])
 def test_in_the_end_it_gives_up_and_cancels(bench: GeminiBench, status: int, attempts: int) -> None:
     bench.sandbox.inject(Fault("POST", PATH))
