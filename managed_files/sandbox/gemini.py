@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from managed_files.sandbox.answers import Json
-from managed_files.sandbox.gemini_answers import Generation
-from managed_files.sandbox.gemini_calls import MODELS, ModelCalls, parsed_body, with_errors_in_an_array
-from managed_files.sandbox.gemini_files import LIFE, FileStore, StoredFile, StoredMedia
+from managed_files.sandbox.gemini_calls import with_errors_in_an_array
+from managed_files.sandbox.gemini_files import LIFE, FileStore, StoredFile
+from managed_files.sandbox.gemini_models import StudioModels
 from managed_files.sandbox.gemini_uploads import Uploads
 from managed_files.sandbox.google_errors import invalid, refused, rpc_error
 from managed_files.sandbox.routing import Handler, Route
@@ -18,7 +17,6 @@ DEFAULT_KEY = "AIzaSandbox-0123456789-abcdefghijklmnop"
 _VERSIONS = ("v1beta", "v1")
 _MAX_FILE = 2 << 30
 _MAX_REQUEST = 100 << 20
-_OF_VERTEX_ONLY = ("labels", "modelArmorConfig")
 
 ProjectHandler = Callable[[Request, str], Reply]
 
@@ -111,35 +109,6 @@ class GeminiSandbox(Server):
     def _clear(self) -> None:
         self._uploads.clear()
         self.store.clear()
-
-
-class StudioModels(ModelCalls):
-    """The models, for every key; what they may read depends on the key's project."""
-
-    def __init__(self, store: FileStore, project_of: Callable[[Request], str], max_request_bytes: int):
-        self._store = store
-        self._project_of = project_of
-        self._max_request_bytes = max_request_bytes
-
-    def generation(self, request: Request) -> Generation:
-        project, model = self._project_of(request), request.args["model"]
-        if model not in MODELS:
-            raise refused(
-                404,
-                f"models/{model} is not found for API version v1beta, or is not supported for generateContent. "
-                "Call ListModels to see the list of available models and their supported methods.",
-            )
-        if (request.body.length or 0) > self._max_request_bytes:
-            raise invalid(f"Request payload size exceeds the limit: {self._max_request_bytes} bytes.")
-        return Generation(_checked(parsed_body(request)), model, StoredMedia(self._store, project))
-
-
-def _checked(body: Json) -> Json:
-    """Raises a 400 for what Vertex AI alone knows."""
-    for name in _OF_VERTEX_ONLY:
-        if name in body:
-            raise invalid(f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.')
-    return body
 
 
 def _bad_key() -> Refused:

@@ -1,7 +1,6 @@
-"""The Gemini API's files: get, list, delete, and their use in a prompt. Wire facts: generativelanguage v1beta."""
+"""The Gemini API's files: get, list, delete. Wire facts: generativelanguage v1beta."""
 
 import base64
-import re
 import secrets
 import threading
 import time
@@ -11,8 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from managed_files.sandbox.answers import Attachment, Json
-from managed_files.sandbox.gemini_contents import Media, supported
+from managed_files.sandbox.answers import Json
 from managed_files.sandbox.google_errors import invalid, refused
 from managed_files.sandbox.store import Blob, Shelf
 from managed_files.sandbox.wire import Reply, Request, json_reply
@@ -20,9 +18,7 @@ from managed_files.sandbox.wire import Reply, Request, json_reply
 HOST = "https://generativelanguage.googleapis.com"  # stands in every URI, whatever this server's address is
 BROKEN = b"BROKEN"  # a file that begins so cannot be processed
 LIFE = 48 * 3600.0
-_URI = re.compile(re.escape(HOST) + r"/v1(?:beta)?/files/([^/?#]+)")
 _SLOW = ("video/", "audio/")
-_MOST_INLINE_PDF = 50 << 20
 
 
 @dataclass
@@ -158,34 +154,6 @@ class FileStore:
         shown = rest[: min(int(size) or 10, 100)]
         answer: Json = {"files": [file.resource() for file in shown]} if shown else {}
         return json_reply({**answer, "nextPageToken": shown[-1].id} if len(rest) > len(shown) else answer)
-
-
-class StoredMedia(Media):
-    """Files of one project, which have to be ACTIVE; and addresses on the public internet."""
-
-    def __init__(self, store: FileStore, project: str):
-        self._store = store
-        self._project = project
-
-    def file(self, file: Json) -> Attachment | str:
-        uri = file.get("fileUri", "")
-        found = _URI.fullmatch(uri)
-        if found is None:
-            if not uri.startswith(("https://", "http://")):
-                raise invalid(f"Invalid or unsupported file uri: {uri}")
-            return f"{supported(file.get('mimeType'))} at {uri}"
-        stored = self._store.get(self._project, found[1])
-        if stored.state != "ACTIVE":
-            message = f"The File {stored.id} is not in an ACTIVE state and usage is not allowed."
-            raise refused(400, message, name="FAILED_PRECONDITION")
-        mime_type = supported(file.get("mimeType") or stored.mime_type)
-        return Attachment(stored.display_name, mime_type, stored.bytes, stored.sha256, stored.blob.head)
-
-    def inline(self, blob: Json) -> Attachment:
-        seen = super().inline(blob)
-        if seen.mime_type == "application/pdf" and seen.size > _MOST_INLINE_PDF:
-            raise invalid(f"The document is larger than {_MOST_INLINE_PDF} bytes. Use the Files API.")
-        return seen
 
 
 def _rfc3339(seconds: float) -> str:
