@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from managed_files.dialects.anthropic import AnthropicDialect
 from managed_files.dialects.base import Dialect
 from managed_files.dialects.compatible import COMPATIBLE
 from managed_files.dialects.converse import ConverseDialect
@@ -17,6 +18,7 @@ _ALL: tuple[Dialect, ...] = (
     GeminiAPIDialect(),
     MistralDialect(),
     ConverseDialect(),
+    AnthropicDialect(),
 )
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in _ALL})
