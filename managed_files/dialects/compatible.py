@@ -57,7 +57,7 @@ class CompatibleDialect(OpenAIDialect):
     def _messages(self, messages: Any) -> Any:
         roles = self._quirks.roles
         return [
-            {**message, "role": roles[message["role"]]} if message.get("role") in roles else message
+            {**message, "role": roles[message["role"]]} if str(message.get("role")) in roles else message
             for message in messages
         ]
 

@@ -41,7 +41,7 @@ def _chunk(part: Json, where: str) -> Json:
             return {"type": kind, kind: _audio(part.get(kind), f"{where}.{kind}")}
         case "file":
             return _file(part, where)
-        case _ if kind in _NATIVE:
+        case _ if str(kind) in _NATIVE:
             return part
         case other:
             raise Inexpressible(f"Mistral has no counterpart for a part of type {other!r}.", param=f"{where}.type")

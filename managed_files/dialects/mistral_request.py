@@ -71,6 +71,6 @@ def _take_tier(fields: Json) -> Json:
     tier = fields.pop("service_tier", None)
     if tier is None:
         return {}
-    if tier not in _TIERS:
+    if str(tier) not in _TIERS:
         raise Inexpressible(f"Mistral has no service tier {tier!r}.", param="service_tier")
     return {"service_tier": _TIERS[tier]}

@@ -46,9 +46,17 @@ def _choice(choice: Any, tools: list[Json]) -> tuple[Any, list[Json]]:
     """Mistral's choice, and the tools that it leaves."""
     match choice:
         case {"type": "allowed_tools", "allowed_tools": {"mode": str(mode), "tools": list(allowed)}}:
-            names = [tool.get("function", {}).get("name") for tool in allowed if isinstance(tool, dict)]
-            return mode, [tool for tool in tools if tool.get("function", {}).get("name") in names]
+            names = [_name(tool) for tool in allowed]
+            return mode, [tool for tool in tools if _name(tool) in names]
         case {"type": "custom" | "allowed_tools"}:
             raise Inexpressible("Mistral cannot express this 'tool_choice'.", param="tool_choice")
         case _:
             return choice, tools
+
+
+def _name(tool: Any) -> str | None:
+    match tool:
+        case {"function": {"name": str(name)}}:
+            return name
+        case _:
+            return None
