@@ -11,7 +11,8 @@ from managed_files.settings import ConfigSchema, EntrySchema, GeneralSchema, Set
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
-VARIABLES = {name: "x" for name in ("OPENAI_API_KEY", "AZURE_API_KEY", "AZURE_AD_TOKEN", "MANAGED_FILES_MASTER_KEY")}
+KEYS = ("OPENAI_API_KEY", "AZURE_API_KEY", "AZURE_AD_TOKEN", "GEMINI_API_KEY", "MANAGED_FILES_MASTER_KEY")
+VARIABLES = dict.fromkeys(KEYS, "x")
 SCHEMAS = (ConfigSchema(), EntrySchema(), GeneralSchema())
 PARAMETERS = [parameter for parameters in CATALOG.parameters.values() for parameter in parameters]
 
@@ -26,7 +27,8 @@ def everything(tmp_path: Path) -> Path:
 
 def test_it_loads_without_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     groups = [deployment.model_group for deployment in load(EXAMPLE, CATALOG, VARIABLES).deployments]
-    assert (groups, caplog.messages) == (["gpt-4o-mini-openai", "gpt-4o-azure", "gemini-2.0-flash"], [])
+    shown = ["gpt-4o-mini-openai", "gpt-4o-azure", "gemini-2.0-flash", "gemini-2.5-flash"]
+    assert (groups, caplog.messages) == (shown, [])
 
 
 def test_every_key_loads_without_a_warning(everything: Path, caplog: pytest.LogCaptureFixture) -> None:
