@@ -11,8 +11,15 @@ from managed_files.settings import ConfigSchema, EntrySchema, GeneralSchema, Set
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
-KEYS = ("OPENAI_API_KEY", "AZURE_API_KEY", "AZURE_AD_TOKEN", "GEMINI_API_KEY", "MANAGED_FILES_MASTER_KEY")
-VARIABLES = dict.fromkeys(KEYS, "x")
+KEYS = (
+    "OPENAI_API_KEY",
+    "AZURE_API_KEY",
+    "AZURE_AD_TOKEN",
+    "GEMINI_API_KEY",
+    "MISTRAL_API_KEY",
+    "LITELLM_PROXY_API_KEY",
+)
+VARIABLES = dict.fromkeys((*KEYS, "MANAGED_FILES_MASTER_KEY"), "x")
 SCHEMAS = (ConfigSchema(), EntrySchema(), GeneralSchema())
 PARAMETERS = [parameter for parameters in CATALOG.parameters.values() for parameter in parameters]
 
@@ -27,7 +34,14 @@ def everything(tmp_path: Path) -> Path:
 
 def test_it_loads_without_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     groups = [deployment.model_group for deployment in load(EXAMPLE, CATALOG, VARIABLES).deployments]
-    shown = ["gpt-4o-mini-openai", "gpt-4o-azure", "gemini-2.0-flash", "gemini-2.5-flash"]
+    shown = [
+        "gpt-4o-mini-openai",
+        "gpt-4o-azure",
+        "gemini-2.0-flash",
+        "gemini-2.5-flash",
+        "mistral-small",
+        "gpt-4o-elsewhere",
+    ]
     assert (groups, caplog.messages) == (shown, [])
 
 
