@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from managed_files.model_list import Catalog
+from managed_files.providers.anthropic import Anthropic
 from managed_files.providers.azure import Azure
 from managed_files.providers.base import Provider
 from managed_files.providers.compatible import COMPATIBLE
@@ -19,6 +20,7 @@ _ADAPTERS: tuple[type[Provider], ...] = (
     VertexAI,
     Gemini,
     Mistral,
+    Anthropic,
     *COMPATIBLE,
 )
 

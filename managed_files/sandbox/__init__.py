@@ -1,5 +1,6 @@
 """Stand-ins for the providers: real HTTP servers, as strict as the real ones. Imports nothing of ours."""
 
+from managed_files.sandbox.anthropic import AnthropicSandbox
 from managed_files.sandbox.azure import AzureSandbox
 from managed_files.sandbox.compatible import CompatibleSandbox
 from managed_files.sandbox.faults import Fault
@@ -11,6 +12,7 @@ from managed_files.sandbox.openai import OpenAISandbox
 
 __all__ = [
     "AzureSandbox",
+    "AnthropicSandbox",
     "CompatibleSandbox",
     "Fault",
     "GeminiSandbox",

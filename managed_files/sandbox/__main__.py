@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
+from managed_files.sandbox.anthropic import AnthropicSandbox
 from managed_files.sandbox.azure import AzureSandbox
 from managed_files.sandbox.file_rules import DEFAULT_LIMIT
 from managed_files.sandbox.gemini import GeminiSandbox
@@ -28,7 +29,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-Keyed = OpenAISandbox | GeminiSandbox | MistralSandbox
+Keyed = OpenAISandbox | GeminiSandbox | AnthropicSandbox | MistralSandbox
 
 
 def facts(azure: AzureSandbox, google: GoogleSandbox, keyed: Mapping[str, Keyed]) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def main() -> None:
         )
         gemini = stack.enter_context(GeminiSandbox(receive_rate=rate, keep_up_to=arguments.keep_up_to))
         mistral = stack.enter_context(MistralSandbox(receive_rate=rate, **limits))
-        keyed: dict[str, Keyed] = {"openai": openai, "gemini": gemini, "mistral": mistral}
+        keyed: dict[str, Keyed] = {"openai": openai, "gemini": gemini, "anthropic": anthropic, "mistral": mistral}
         sys.stdout.write(json.dumps(facts(azure, google, keyed)) + "\n")
         sys.stdout.flush()
         stopped.wait()
@@ -74,3 +75,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+        anthropic = stack.enter_context(AnthropicSandbox(receive_rate=rate, **limits))

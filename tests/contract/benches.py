@@ -10,6 +10,8 @@ from managed_files.providers import registry
 from managed_files.providers.base import Provider
 from managed_files.providers.compatible import COMPATIBLE
 from managed_files.records import Account, Deployment, Upload
+from managed_files.sandbox.anthropic import DEFAULT_KEY as ANTHROPIC_KEY
+from managed_files.sandbox.anthropic import AnthropicSandbox
 from managed_files.sandbox.azure import DEFAULT_KEY as AZURE_KEY
 from managed_files.sandbox.azure import AzureSandbox
 from managed_files.sandbox.compatible import DEFAULT_KEY as COMPATIBLE_KEY
@@ -232,6 +234,34 @@ class MistralBench(OpenAIBench):
     returns_content = True
 
     def params(self) -> dict[str, Any]:
+class AnthropicBench(Bench):
+    name = "anthropic"
+    stand_in = AnthropicSandbox
+    model = "claude-sonnet-4-5"
+    upload_path = "/v1/files$"
+    file_path = "/v1/files/"
+    gives_bytes_back = False
+    in_every_file_part: ClassVar[Mapping[str, Any]] = {"format": "application/pdf"}
+    sandbox: AnthropicSandbox
+
+    def params(self) -> dict[str, Any]:
+        return {"api_base": self.sandbox.url, "api_key": ANTHROPIC_KEY}
+
+    def wrong_params(self) -> dict[str, Any]:
+        return {**self.params(), "api_key": "sk-ant-wrong-0123456789"}
+
+    def stored(self) -> dict[str, str]:
+        return {key: file.sha256 for key, file in self.sandbox.files.items()}
+
+    def chat_body(self, stream: bool) -> bytes:
+        messages = [{"role": "user", "content": "hello"}]
+        body = {"model": self.model, "max_tokens": 9, "messages": messages, "stream": stream}
+        return json.dumps(body).encode()
+
+    def secrets(self) -> list[str]:
+        return [ANTHROPIC_KEY, "sk-ant-wrong-0123456789"]
+
+
         return {"api_base": f"{self.sandbox.url}/v1", "api_key": MISTRAL_KEY}
 
     def secrets(self) -> list[str]:
@@ -270,3 +300,4 @@ BENCHES: tuple[type[Bench], ...] = (
     MistralBench,
     *(_bench_of(adapter.name) for adapter in COMPATIBLE),
 )
+    AnthropicBench,
