@@ -13,19 +13,10 @@ from dataclasses import dataclass, field
 
 from managed_files.errors import ProviderFailed
 from managed_files.records import Deployment
+from managed_files.services.routing import Snapshot
 
 _WINDOW = 60.0  # seconds in which failures add up, and over which requests and tokens a minute are counted
 _LATEST = 0.3  # weight of the newest latency in the moving average
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One deployment at one moment. `latency`: seconds to the first byte, a moving average, None before the first."""
-
-    in_flight: int = 0
-    cooling: bool = False
-    latency: float | None = None
-    requests: int = 0  # in the last minute
 
 
 @dataclass(slots=True)

@@ -2,13 +2,23 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from managed_files.errors import Conflict, GatewayError, InvalidRequest, NotFound
 from managed_files.records import Caller, Copy, CopyState, Deployment
-from managed_files.services.health import Snapshot
 
 Files = Mapping[str, Sequence[Copy]]  # file id → its copies
 NO_COPY = "no_copy_for_model"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One deployment at one moment. `latency`: seconds to the first byte, a moving average, None before the first."""
+
+    in_flight: int = 0
+    cooling: bool = False
+    latency: float | None = None
+    requests: int = 0  # in the last minute
 
 
 def group(model: str, deployments: Sequence[Deployment], caller: Caller) -> list[Deployment]:

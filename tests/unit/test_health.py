@@ -4,7 +4,8 @@ import pytest
 
 from managed_files.errors import ProviderFailed
 from managed_files.records import Account, Deployment
-from managed_files.services.health import Health, Snapshot
+from managed_files.services.health import Health
+from managed_files.services.routing import Snapshot
 
 ONE = Deployment("a", "a", "a", Account("one", "openai", {}), {})
 

@@ -9,7 +9,7 @@ import pytest
 from managed_files.errors import Conflict, InvalidRequest, NotFound
 from managed_files.records import Account, Caller, Copy, CopyState, Deployment
 from managed_files.services import routing
-from managed_files.services.health import Snapshot
+from managed_files.services.routing import Snapshot
 
 FILE, OTHER = "file-mf-" + "a" * 32, "file-mf-" + "b" * 32
 EVERYONE = Caller("user")
