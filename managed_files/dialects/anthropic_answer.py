@@ -38,7 +38,7 @@ class AnswerReader:
 
     def start(self, index: int, block: Json) -> Json:
         """The delta that a new block opens with, in the shape of a chunk's `delta`; {} for nothing."""
-        begun = self._open[index] = _Open(dict(block), self._calls, self._written)
+        begun = self._open[index] = _Open({**block}, self._calls, self._written)
         match block["type"]:
             case "text":
                 return self._text(block["text"])

@@ -136,6 +136,6 @@ def _data_url(url: str, where: str) -> tuple[str, str]:
 def _text(data: str, where: str) -> str:
     """A document of text goes as itself, not as base64."""
     try:
-        return base64.b64decode(data).decode("utf-8-sig")
+        return base64.b64decode("".join(data.split()), validate=True).decode("utf-8-sig")
     except (binascii.Error, ValueError) as error:
         raise InvalidRequest(f"'{where}.file_data' is not base64 of UTF-8 text.", param=f"{where}.file_data") from error

@@ -21,14 +21,19 @@ def take_tools(fields: Json) -> Json:
             raise InvalidRequest("'tool_choice' asks for a call, but there are no tools.", param="tool_choice")
         return {}
     wanted, names = _choice(choice)
-    unknown = (names or set()) - {tool.get("name") for tool in tools}
-    if unknown:
-        raise InvalidRequest(f"'tool_choice' names {min(unknown)!r}, which is not a tool.", param="tool_choice")
+    _check_known({wanted["name"]} if "name" in wanted else names, tools)
     if names is not None:
         tools = [tool for tool in tools if tool.get("name") in names]
     if one_at_a_time and wanted["type"] != "none":
         wanted["disable_parallel_tool_use"] = True
     return {"tools": tools, **({} if wanted == {"type": "auto"} else {"tool_choice": wanted})}
+
+
+def _check_known(names: set[str] | None, tools: list[Json]) -> None:
+    if names == set():
+        raise InvalidRequest("'tool_choice' allows no tool at all; say \"none\".", param="tool_choice")
+    if unknown := (names or set()) - {tool.get("name") for tool in tools}:
+        raise InvalidRequest(f"'tool_choice' names {min(unknown)!r}, which is not a tool.", param="tool_choice")
 
 
 def _take_declared(fields: Json) -> list[Json]:
