@@ -49,9 +49,11 @@ class CompatibleDialect(OpenAIDialect):
         """Nothing is renamed onto a field that says something else."""
         for ours, theirs in self._quirks.renamed.items():
             value = fields.pop(ours, None)
-            if value is not None and fields.setdefault(theirs, value) not in (value, None):
+            if value is None:
+                continue
+            if fields.get(theirs) not in (None, value):
                 raise InvalidRequest(f"'{ours}' and '{theirs}' differ; send one.", param=ours)
-            fields |= {} if value is None else {theirs: value}
+            fields[theirs] = value
         return fields
 
     def _messages(self, messages: Any) -> Any:
