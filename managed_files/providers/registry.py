@@ -6,6 +6,7 @@ from managed_files.model_list import Catalog
 from managed_files.providers.anthropic import Anthropic
 from managed_files.providers.azure import Azure
 from managed_files.providers.base import Provider
+from managed_files.providers.bedrock import Bedrock
 from managed_files.providers.compatible import COMPATIBLE
 from managed_files.providers.gemini import Gemini
 from managed_files.providers.mistral import Mistral
@@ -19,8 +20,9 @@ _ADAPTERS: tuple[type[Provider], ...] = (
     Azure,
     VertexAI,
     Gemini,
-    Mistral,
     Anthropic,
+    Mistral,
+    Bedrock,
     *COMPATIBLE,
 )
 

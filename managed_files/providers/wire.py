@@ -64,6 +64,10 @@ class Wire:
         """The error for an answer that broke before it said anything. Raise it `from` the UpstreamError."""
         return no_answer(self._provider, error)
 
+    def refused(self, answer: Response, status: int) -> ProviderFailed:
+        """The error for a success whose body says that it is none, as if it had come with `status`."""
+        return refusal(self._provider, status, answer.headers, answer.content)
+
     def nonsense(self, what: str, *, retryable: bool = False) -> ProviderFailed:
         """The error for an answer that breaks the provider's own API."""
         message = f"{self._provider} answered with {what}."

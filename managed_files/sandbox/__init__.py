@@ -2,6 +2,7 @@
 
 from managed_files.sandbox.anthropic import AnthropicSandbox
 from managed_files.sandbox.azure import AzureSandbox
+from managed_files.sandbox.bedrock import BedrockSandbox
 from managed_files.sandbox.compatible import CompatibleSandbox
 from managed_files.sandbox.faults import Fault
 from managed_files.sandbox.gemini import GeminiSandbox
@@ -11,8 +12,9 @@ from managed_files.sandbox.mistral import MistralSandbox
 from managed_files.sandbox.openai import OpenAISandbox
 
 __all__ = [
-    "AzureSandbox",
     "AnthropicSandbox",
+    "AzureSandbox",
+    "BedrockSandbox",
     "CompatibleSandbox",
     "Fault",
     "GeminiSandbox",

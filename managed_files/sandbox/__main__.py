@@ -11,6 +11,7 @@ from typing import Any
 
 from managed_files.sandbox.anthropic import AnthropicSandbox
 from managed_files.sandbox.azure import AzureSandbox
+from managed_files.sandbox.bedrock import DEFAULT_KEY, DEFAULT_SECRET, BedrockSandbox
 from managed_files.sandbox.file_rules import DEFAULT_LIMIT
 from managed_files.sandbox.gemini import GeminiSandbox
 from managed_files.sandbox.google import GoogleSandbox
@@ -32,7 +33,9 @@ def _arguments() -> argparse.Namespace:
 Keyed = OpenAISandbox | GeminiSandbox | AnthropicSandbox | MistralSandbox
 
 
-def facts(azure: AzureSandbox, google: GoogleSandbox, keyed: Mapping[str, Keyed]) -> dict[str, Any]:
+def facts(
+    azure: AzureSandbox, google: GoogleSandbox, bedrock: BedrockSandbox, keyed: Mapping[str, Keyed]
+) -> dict[str, Any]:
     """What a client needs to know: addresses, keys, the service account. `keyed`: those that want a key alone."""
     return {
         **{name: {"url": server.url, "api_key": next(iter(server.api_keys))} for name, server in keyed.items()},
@@ -46,6 +49,13 @@ def facts(azure: AzureSandbox, google: GoogleSandbox, keyed: Mapping[str, Keyed]
             "project": google.project,
             "bucket": google.bucket,
             "service_account": google.service_account_info(),
+        },
+        "bedrock": {
+            "url": bedrock.url,
+            "region": bedrock.region,
+            "bucket": bedrock.bucket,
+            "access_key_id": DEFAULT_KEY,
+            "secret_access_key": DEFAULT_SECRET,
         },
     }
 
@@ -66,13 +76,14 @@ def main() -> None:
             GoogleSandbox(receive_rate=rate, keep_up_to=arguments.keep_up_to, token_life=arguments.token_life)
         )
         gemini = stack.enter_context(GeminiSandbox(receive_rate=rate, keep_up_to=arguments.keep_up_to))
+        anthropic = stack.enter_context(AnthropicSandbox(receive_rate=rate, **limits))
         mistral = stack.enter_context(MistralSandbox(receive_rate=rate, **limits))
+        bedrock = stack.enter_context(BedrockSandbox(receive_rate=rate, keep_up_to=arguments.keep_up_to))
         keyed: dict[str, Keyed] = {"openai": openai, "gemini": gemini, "anthropic": anthropic, "mistral": mistral}
-        sys.stdout.write(json.dumps(facts(azure, google, keyed)) + "\n")
+        sys.stdout.write(json.dumps(facts(azure, google, bedrock, keyed)) + "\n")
         sys.stdout.flush()
         stopped.wait()
 
 
 if __name__ == "__main__":
     main()
-        anthropic = stack.enter_context(AnthropicSandbox(receive_rate=rate, **limits))

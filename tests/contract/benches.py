@@ -1,136 +1,28 @@
 """One bench per provider: its adapter beside the stand-in it talks to. All that the suite knows of any one of them."""
 
 import json
-import re
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from managed_files.providers import registry
-from managed_files.providers.base import Provider
 from managed_files.providers.compatible import COMPATIBLE
-from managed_files.records import Account, Deployment, Upload
 from managed_files.sandbox.anthropic import DEFAULT_KEY as ANTHROPIC_KEY
 from managed_files.sandbox.anthropic import AnthropicSandbox
 from managed_files.sandbox.azure import DEFAULT_KEY as AZURE_KEY
 from managed_files.sandbox.azure import AzureSandbox
+from managed_files.sandbox.bedrock import DEFAULT_SECRET as AWS_SECRET
+from managed_files.sandbox.bedrock import TEMPORARY_KEY, TEMPORARY_TOKEN, BedrockSandbox
 from managed_files.sandbox.compatible import DEFAULT_KEY as COMPATIBLE_KEY
 from managed_files.sandbox.compatible import CompatibleSandbox
 from managed_files.sandbox.gemini import DEFAULT_KEY as GEMINI_KEY
 from managed_files.sandbox.gemini import GeminiSandbox
 from managed_files.sandbox.google import GoogleSandbox
-from managed_files.sandbox.journal import Recorded
 from managed_files.sandbox.mistral import DEFAULT_KEY as MISTRAL_KEY
 from managed_files.sandbox.mistral import MistralSandbox
 from managed_files.sandbox.openai import DEFAULT_KEY, OpenAISandbox
 from managed_files.sandbox.server import Server
-from managed_files.spool import Spool
-from managed_files.upstream import Upstream
+from tests.contract.bench import CONTENT, FILE_ID, WRONG_KEY, Bench, sending
 
-FILE_ID = "file-mf-" + "a" * 32
-CONTENT = b"%PDF-1.7 " + bytes(range(256)) * 1500
-WRONG_KEY = "sk-proj-wrong-0123456789"
-
-
-def sending(
-    source: Spool, *, file_id: str = FILE_ID, purpose: str = "user_data", filename: str = "paper.pdf"
-) -> Upload:
-    """An upload of the source."""
-    return Upload(file_id, filename, "application/pdf", purpose, source)
-
-
-class Bench(ABC):
-    """Starts the stand-in and builds the adapter.
-
-    `upload_path`, `file_path`: regular expressions of the paths to which an upload begins, and at which one file is.
-    `gives_bytes_back`: of any file at all; `returns_content`: of `user_data` files as well, not of `batch` files only.
-    `in_every_file_part`: what `resolve` adds to the id.
-    """
-
-    name: ClassVar[str]
-    stand_in: ClassVar[type[Server]]
-    model: ClassVar[str]
-    upload_path: ClassVar[str]
-    file_path: ClassVar[str]
-    gives_bytes_back: ClassVar[bool] = True
-    returns_content: ClassVar[bool] = False
-    in_every_file_part: ClassVar[Mapping[str, Any]] = {}
-
-    def __init__(self) -> None:
-        self._spools: list[Spool] = []
-        self.upstream = Upstream(environ={})
-        self.sandbox = self.started()
-        self.provider = self.adapter()
-
-    def started(self) -> Server:
-        """The stand-in, running."""
-        return self.stand_in().start()
-
-    def close(self) -> None:
-        self.upstream.close()
-        self.sandbox.stop()
-        for spool in self._spools:
-            spool.close()
-
-    def growing(self, expected: int | None = None) -> Spool:
-        """An empty spool that is closed with the bench."""
-        self._spools.append(Spool(expected))
-        return self._spools[-1]
-
-    def spooled(self, data: bytes = CONTENT) -> Spool:
-        """A spool that holds all of the data."""
-        spool = self.growing()
-        spool.write(data)
-        spool.finish()
-        return spool
-
-    def uploaded(self, data: bytes = CONTENT, purpose: str = "user_data", filename: str = "paper.pdf") -> str:
-        """The remote id of the data, just stored."""
-        upload = sending(self.spooled(data), purpose=purpose, filename=filename)
-        return self.provider.upload(upload).remote_id or ""
-
-    @abstractmethod
-    def params(self) -> dict[str, Any]:
-        """An entry's parameters that the stand-in accepts."""
-
-    @abstractmethod
-    def wrong_params(self) -> dict[str, Any]:
-        """The same with credentials that are refused."""
-
-    @abstractmethod
-    def stored(self) -> dict[str, str]:
-        """What the stand-in holds: remote id → SHA-256."""
-
-    @abstractmethod
-    def chat_body(self, stream: bool) -> bytes:
-        """The least chat request that the stand-in answers."""
-
-    def secrets(self) -> list[str]:
-        """The credentials that the adapter has been given."""
-        return [DEFAULT_KEY, WRONG_KEY]
-
-    def adapter(self, **changes: Any) -> Provider:
-        """A new adapter, its parameters changed."""
-        return self.built({**self.params(), **changes})
-
-    def built(self, params: Mapping[str, Any]) -> Provider:
-        """A new adapter with these parameters."""
-        return registry.build(Account(f"{self.name}:test", self.name, params), self.upstream)
-
-    def begins_upload(self, request: Recorded) -> bool:
-        """Whether the request is an upload's first."""
-        return request.method == "POST" and re.match(self.upload_path, request.path) is not None
-
-    def deployment(self) -> Deployment:
-        """An entry for `model` in the adapter's account."""
-        account = self.provider.account
-        return Deployment("group", f"{self.name}/{self.model}", self.model, account, account.params)
-
-    def sent_credentials(self) -> list[str]:
-        """The values of the credential headers that the stand-in received."""
-        names = ("authorization", "api-key", "x-api-key", "x-goog-api-key")
-        headers = [request.headers for request in self.sandbox.requests]
-        return [held[name].rpartition(" ")[2] for held in headers for name in names if name in held]
+__all__ = ["BENCHES", "CONTENT", "FILE_ID", "WRONG_KEY", "Bench", "sending"]
 
 
 class OpenAIBench(Bench):
@@ -227,13 +119,6 @@ class GeminiBench(Bench):
         return [GEMINI_KEY, WRONG_KEY]
 
 
-class MistralBench(OpenAIBench):
-    name = "mistral"
-    stand_in = MistralSandbox
-    model = "mistral-small-latest"
-    returns_content = True
-
-    def params(self) -> dict[str, Any]:
 class AnthropicBench(Bench):
     name = "anthropic"
     stand_in = AnthropicSandbox
@@ -262,6 +147,13 @@ class AnthropicBench(Bench):
         return [ANTHROPIC_KEY, "sk-ant-wrong-0123456789"]
 
 
+class MistralBench(OpenAIBench):
+    name = "mistral"
+    stand_in = MistralSandbox
+    model = "mistral-small-latest"
+    returns_content = True
+
+    def params(self) -> dict[str, Any]:
         return {"api_base": f"{self.sandbox.url}/v1", "api_key": MISTRAL_KEY}
 
     def secrets(self) -> list[str]:
@@ -292,12 +184,55 @@ def _bench_of(name: str) -> type[Bench]:
     return type(f"{name}_bench", (CompatibleBench,), {"name": name})
 
 
+class BedrockBench(Bench):
+    name = "bedrock"
+    stand_in = BedrockSandbox
+    model = "us.amazon.nova-lite-v1:0"
+    upload_method = "PUT"
+    upload_path = "/sandbox-bucket/shared/"
+    file_path = "/sandbox-bucket/shared/"
+    returns_content = True
+    in_every_file_part: ClassVar[Mapping[str, Any]] = {"format": "application/pdf"}
+    refusal = 403
+    stream_type = "application/vnd.amazon.eventstream"
+    sandbox: BedrockSandbox
+
+    def params(self) -> dict[str, Any]:
+        return {
+            "aws_region_name": self.sandbox.region,
+            "aws_access_key_id": TEMPORARY_KEY,
+            "aws_secret_access_key": AWS_SECRET,
+            "aws_session_token": TEMPORARY_TOKEN,
+            "aws_bedrock_runtime_endpoint": self.sandbox.url,
+            "s3_bucket_name": f"s3://{self.sandbox.bucket}/shared",
+            "s3_endpoint_url": self.sandbox.url,
+        }
+
+    def wrong_params(self) -> dict[str, Any]:
+        return {**self.params(), "aws_secret_access_key": "wrong-secret-0123456789"}
+
+    def stored(self) -> dict[str, str]:
+        return {uri: stored.sha256 for uri, stored in self.sandbox.objects.items()}
+
+    def chat_body(self, stream: bool) -> bytes:
+        return json.dumps({"messages": [{"role": "user", "content": [{"text": "hello"}]}]}).encode()
+
+    def secrets(self) -> list[str]:
+        """The secret key never leaves this machine, so no provider can quote it."""
+        return [TEMPORARY_TOKEN]
+
+    def sent_credentials(self) -> list[str]:
+        """A signature is of no use for another request."""
+        return [request.headers.get("x-amz-security-token", "missing") for request in self.sandbox.requests]
+
+
 BENCHES: tuple[type[Bench], ...] = (
     OpenAIBench,
     AzureBench,
     VertexAIBench,
     GeminiBench,
+    AnthropicBench,
     MistralBench,
+    BedrockBench,
     *(_bench_of(adapter.name) for adapter in COMPATIBLE),
 )
-    AnthropicBench,

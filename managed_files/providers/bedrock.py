@@ -1,0 +1,127 @@
+"""Any model of Amazon Bedrock by the Converse API, its files in S3. Knows hosts and paths."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from managed_files.errors import ProviderFailed
+from managed_files.providers.aws_credentials import AwsCredentials, domain
+from managed_files.providers.base import ChatEndpoint, Provider
+from managed_files.providers.parts import as_file_part
+from managed_files.providers.s3 import Bucket
+from managed_files.providers.wire import Wire
+from managed_files.records import Account, Copy, CopyState, Deployment, Parameter, Upload
+from managed_files.upstream import Upstream
+
+_ARN_REGION = re.compile(r"arn:aws[a-z-]*:[a-z]+:([a-z0-9-]+):")
+_ROUTES = ("converse/", "invoke/")  # LiteLLM's names of Bedrock's APIs, before the model's; Converse serves both
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint(ChatEndpoint):
+    """`region`: of the signature; None where a bearer token stands for it."""
+
+    region: str | None
+
+
+class Bedrock(Provider):
+    """An upload is an object in the account's bucket, a use of it an `s3://` address.
+
+    A model's region may differ from entry to entry of one account; the bucket has one, `s3_region_name`. Sources:
+    botocore's service models of bedrock-runtime, s3 and sts.
+    """
+
+    name = "bedrock"
+    dialect = "converse"
+    prefixes = ("bedrock", "bedrock_converse")
+    parameters = (
+        Parameter("s3_bucket_name", env=("AWS_S3_BUCKET_NAME", "S3_BUCKET_NAME"), identity=True),
+        Parameter("s3_region_name", env=("AWS_S3_REGION_NAME",), identity=True),
+        Parameter("s3_endpoint_url", env=("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), identity=True),
+        Parameter("aws_access_key_id", identity=True, secret=True),
+        Parameter("aws_secret_access_key", secret=True),
+        Parameter("aws_session_token", secret=True),
+        Parameter("aws_profile_name", identity=True),
+        Parameter("aws_role_name", identity=True),
+        Parameter("aws_session_name"),
+        Parameter("aws_external_id", secret=True),
+        Parameter("aws_region_name", env=("AWS_REGION_NAME", "AWS_REGION", "AWS_DEFAULT_REGION")),
+        Parameter("aws_sts_endpoint", env=("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL")),
+        Parameter("aws_bedrock_runtime_endpoint", env=("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL")),
+        Parameter("api_base"),
+        Parameter("api_key", env=("AWS_BEARER_TOKEN_BEDROCK",), secret=True),
+    )
+
+    def __init__(self, account: Account, upstream: Upstream):
+        super().__init__(account, upstream)
+        params = account.params
+        wire = Wire(self.name, upstream, float(params.get("timeout") or 600))
+        self._credentials = AwsCredentials(params, self.name, wire)
+        location = params.get("s3_bucket_name")
+        endpoint = params.get("s3_endpoint_url")
+        self._bucket = Bucket(endpoint, location, wire, self._credentials, self._s3_region) if location else None
+
+    def planned_id(self, upload: Upload) -> str:
+        return self._store().uri(upload.file_id, upload.filename)
+
+    def upload(self, upload: Upload) -> Copy:
+        """The object can be used as soon as it is complete. Its life ends with the gateway's file, not by itself."""
+        uri = self.planned_id(upload)
+        self._store().store(uri, upload)
+        return Copy(upload.file_id, self.account.name, self.name, CopyState.READY, uri, upload.mime_type)
+
+    def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
+        """`file.format` is the MIME type that the kind of block follows from: the client's word, or what is stored."""
+        resolved = as_file_part(part, copy.stored_id)
+        resolved["file"].setdefault("format", copy.mime_type)
+        return resolved
+
+    def delete(self, remote_id: str) -> None:
+        self._store().delete(remote_id)
+
+    def content(self, remote_id: str, purpose: str) -> Iterator[bytes]:
+        return self._store().content(remote_id)
+
+    def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
+        """The model is one segment of the path, whatever its name holds. With an `api_key` nothing is signed."""
+        params, model = deployment.params, _model(deployment)
+        base = params.get("api_base") or params.get("aws_bedrock_runtime_endpoint") or self._host(deployment)
+        method = "converse-stream" if stream else "converse"
+        extra = {name: str(value) for name, value in (params.get("extra_headers") or {}).items()}
+        headers = {**extra, "Content-Type": "application/json"}
+        url = f"{base.rstrip('/')}/model/{quote(model, safe='')}/{method}"
+        if key := params.get("api_key"):
+            return _Endpoint(url, {**headers, "Authorization": f"Bearer {key}"}, None)
+        return _Endpoint(url, headers, self._region(deployment))
+
+    def signed(self, endpoint: ChatEndpoint, payload: bytes) -> ChatEndpoint:
+        if not isinstance(endpoint, _Endpoint) or endpoint.region is None:
+            return endpoint
+        headers = self._credentials.api("bedrock", endpoint.region, endpoint.url, endpoint.headers, payload)
+        return ChatEndpoint(endpoint.url, headers)
+
+    def _host(self, deployment: Deployment) -> str:
+        region = self._region(deployment)
+        return f"https://bedrock-runtime.{region}.{domain(region)}"
+
+    def _region(self, deployment: Deployment) -> str:
+        """An ARN belongs to the region it names."""
+        named = _ARN_REGION.match(_model(deployment))
+        return named[1] if named else deployment.params.get("aws_region_name") or self._credentials.region()
+
+    def _s3_region(self) -> str:
+        return self.account.params.get("s3_region_name") or self._credentials.region()
+
+    def _store(self) -> Bucket:
+        if self._bucket is None:
+            raise ProviderFailed(
+                self.name, "bedrock: no bucket for files. Set s3_bucket_name in the entry, or AWS_S3_BUCKET_NAME."
+            )
+        return self._bucket
+
+
+def _model(deployment: Deployment) -> str:
+    route = next((route for route in _ROUTES if deployment.model.startswith(route)), "")
+    return deployment.model.removeprefix(route)

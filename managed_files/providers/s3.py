@@ -1,0 +1,108 @@
+"""Amazon S3: objects in one bucket. Knows no AI provider. Source: S3's REST API and botocore's service model."""
+
+import html
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import quote
+
+from requests import Response
+
+from managed_files.errors import ProviderFailed
+from managed_files.providers.aws_credentials import AwsCredentials, domain
+from managed_files.providers.s3_upload import PART, MultipartUpload, Objects
+from managed_files.providers.wire import Wire
+from managed_files.records import Upload
+from managed_files.slices import Slice
+from managed_files.upstream import Body
+
+_EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # SHA-256 of nothing
+# A file's bytes are sent while they arrive, so their digest is not known before them. TLS guards them on their way.
+_UNSIGNED = "UNSIGNED-PAYLOAD"
+_MAY_NOT_LIST = (403, 405, 501)
+
+
+class Bucket(Objects):
+    """Objects named `<prefix>/<file id>/<filename>`. `region` tells where the bucket is, when that is needed."""
+
+    def __init__(
+        self,
+        endpoint: str | None,
+        location: str,
+        wire: Wire,
+        credentials: AwsCredentials,
+        region: Callable[[], str],
+        pause: Callable[[float], object] | None = None,
+    ):
+        """`endpoint`: None for Amazon's own. `location`: `[s3://]bucket[/prefix]`. `pause` waits for seconds."""
+        self._endpoint = endpoint.rstrip("/") if endpoint else None
+        self._name, _, self._prefix = location.removeprefix("s3://").strip("/").partition("/")
+        self._wire = wire
+        self._credentials = credentials
+        self._region = region
+        self._pause = pause or threading.Event().wait
+
+    def uri(self, file_id: str, filename: str) -> str:
+        """`s3://bucket/…`: where the file will be. Pure."""
+        return "/".join(part for part in (f"s3://{self._name}", self._prefix, file_id, filename) if part)
+
+    def store(self, uri: str, upload: Upload) -> None:
+        """Sends the file as it arrives: in one request if it is small, else in parts. A failure drops the parts."""
+        reader = upload.source.open()
+        size = upload.source.size()
+        if size is None:  # then a part's length and one byte tell whether it is small
+            size = reader.available(PART + 1)
+        headers = {"Content-Type": upload.mime_type}
+        if size <= PART:
+            self.call("PUT", uri, body=Slice(reader, size), headers=headers)
+        else:
+            MultipartUpload(self, uri, self._wire, upload.source, self._pause).send(headers)
+
+    def delete(self, uri: str) -> None:
+        """204, also when it is gone already. Parts that a killed process left are dropped too: they cost money."""
+        for upload_id in self._unfinished(uri):
+            self.call("DELETE", uri, f"uploadId={quote(upload_id, safe='')}", accept=(404,))
+        self.call("DELETE", uri, accept=(404,))
+
+    def content(self, uri: str) -> Iterator[bytes]:
+        """The object's bytes in pieces."""
+        url = self._url(uri)
+        return self._wire.download(url, headers=self._credentials.s3(self._region(), "GET", url, {}, _EMPTY))
+
+    def call(
+        self,
+        method: str,
+        uri: str,
+        query: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Body | None = None,
+        accept: tuple[int, ...] = (),
+    ) -> Response:
+        url = self._url(uri) + (f"?{query}" if query else "")
+        digest = _EMPTY if body is None else _UNSIGNED
+        signed = self._credentials.s3(self._region(), method, url, headers or {}, digest)
+        return self._wire.send(method, url, headers=signed, body=body, accept=accept)
+
+    def _unfinished(self, uri: str) -> list[str]:
+        """Multipart uploads to this very object. Who may not list them has to let the bucket's lifecycle end them."""
+        key = uri.removeprefix(f"s3://{self._name}/")
+        query = f"prefix={quote(key, safe='')}&uploads="
+        try:
+            text = self.call("GET", f"s3://{self._name}/", query).content.decode()
+        except ProviderFailed as failure:
+            if failure.upstream_status in _MAY_NOT_LIST:
+                return []
+            raise
+        found = re.findall(r"<Upload>.*?<Key>([^<]*)</Key>.*?<UploadId>([^<]*)</UploadId>", text, re.DOTALL)
+        return [html.unescape(upload_id) for listed, upload_id in found if html.unescape(listed) == key]
+
+    def _url(self, uri: str) -> str:
+        """Amazon's hosts are named after the bucket; a name with dots fits no certificate, and goes into the path."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        path = quote(key, safe="/~")
+        if self._endpoint is not None:
+            return f"{self._endpoint}/{bucket}/{path}"
+        region = self._region()
+        host = f"s3.{region}.{domain(region)}"
+        return f"https://{host}/{bucket}/{path}" if "." in bucket else f"https://{bucket}.{host}/{path}"
