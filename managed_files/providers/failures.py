@@ -13,7 +13,7 @@ from managed_files.providers import error_bodies
 _RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 # Groq means "too many requests" by 498; 424 is a dependency of the provider that failed, not the client's request.
 _MEANT = {498: 429, 424: 502}
-# OpenAI's 429 that no waiting cures: type `insufficient_quota`, or one of these codes.
+# 429s that no waiting cures: OpenAI's by type `insufficient_quota` or one of these codes, Anthropic's by the last one.
 _SPENT = frozenset(
     {
         "insufficient_quota",
@@ -21,6 +21,7 @@ _SPENT = frozenset(
         "organization_spend_limit_exceeded",
         "project_spend_limit_exceeded",
         "organization_usage_limit_exceeded",
+        "enforced_spend_limit_reached",
     }
 )
 _CREDENTIAL = re.compile(r"\b(?:sk|gsk|xai|ya29|eyJ)[-._\w][\w.*+/=-]{6,}|\bAIza[\w-]{8,}|(?<=Bearer )[\w.+/=-]{8,}")
@@ -82,7 +83,14 @@ def _retryable(status: int, headers: Mapping[str, str], fields: Mapping[str, Any
     advice = headers.get("x-should-retry", "").lower()
     if advice in ("true", "false"):
         return advice == "true"
-    return status in _RETRYABLE and _SPENT.isdisjoint(map(str, (fields.get("type"), fields.get("code"))))
+    return status in _RETRYABLE and _SPENT.isdisjoint(map(str, _codes(fields)))
+
+
+def _codes(fields: Mapping[str, Any]) -> list[Any]:
+    """What may name the reason: type and code at OpenAI, `details.error_code` at Anthropic."""
+    details = fields.get("details")
+    below = details.get("error_code") if isinstance(details, dict) else None
+    return [fields.get("type"), fields.get("code"), below]
 
 
 def _retry_after(headers: Mapping[str, str], fields: Mapping[str, Any]) -> str | None:
