@@ -44,7 +44,7 @@ class Answer:
     def events(self) -> Iterator[tuple[str, Json]]:
         """The same as events, a few letters at a time."""
         begun = {**self.usage, "output_tokens": 1}
-        nothing = {"stop_reason": None, "stop_sequence": None}
+        nothing = {"stop_reason": None, "stop_sequence": None, "stop_details": None}
         yield "message_start", {"message": {**self._head([]), **nothing, "usage": begun}}
         for index, block in enumerate(self.blocks):
             opened, deltas = _opened(block)
@@ -103,7 +103,7 @@ def _call(name: str, arguments: Json) -> Json:
 
 
 def _end(reason: str, sequence: str | None = None) -> Json:
-    return {"stop_reason": reason, "stop_sequence": sequence}
+    return {"stop_reason": reason, "stop_sequence": sequence, "stop_details": None}
 
 
 def _refusal() -> Json:
