@@ -89,7 +89,9 @@ class Files:
             self._tools.deletion.run(copies)
 
     def _targets(self, caller: Caller, names: Sequence[str]) -> list[Deployment]:
-        return targets(names, self._default_targets, self._deployments, caller)
+        found = targets(names, self._default_targets, self._deployments, caller)
+        stores = {name: provider.stores_files for name, provider in self._providers.items()}
+        return storing(found, stores)
 
     def model_names(self, caller: Caller, copy: Copy) -> list[str]:
         """The model groups through which this caller can use the copy."""
@@ -122,3 +124,20 @@ def targets(
             )
         found += matching
     return found
+
+
+def storing(found: Sequence[Deployment], stores: Mapping[str, bool]) -> list[Deployment]:
+    """Those whose account stores files; a group may hold others beside them. Pure. `stores`: by account.
+
+    Raises InvalidRequest for a group of which none does.
+    """
+    kept = [deployment for deployment in found if stores[deployment.account.name]]
+    groups = {deployment.model_group for deployment in kept}
+    for deployment in found:
+        if deployment.model_group not in groups:
+            raise InvalidRequest(
+                f"target_model_names: {deployment.model_group} is served by {deployment.provider}, which stores no "
+                "files for chat. Leave it out.",
+                param="target_model_names",
+            )
+    return kept
