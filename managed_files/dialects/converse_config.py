@@ -48,7 +48,8 @@ def _take_length(fields: Json) -> Json:
 
 def _take_stop(fields: Json) -> Json:
     stop = fields.pop("stop", [])
-    sequences = [stop] if isinstance(stop, str) else to_list(stop, "stop")
+    given = [stop] if isinstance(stop, str) else to_list(stop, "stop")
+    sequences = [sequence for sequence in given if sequence != ""]  # which Bedrock refuses
     return {"stopSequences": sequences} if sequences else {}
 
 

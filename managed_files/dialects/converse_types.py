@@ -60,14 +60,26 @@ _TEXTUAL = frozenset(
 )
 _NAME_LIMIT = 200
 _UNNAMEABLE = re.compile(r"[^A-Za-z0-9\-()\[\] ]+")
-_TYPES = MimeTypes()
-for _ending, _type in (
-    (".md", "text/markdown"),
-    (".webp", "image/webp"),
-    (".wav", "audio/wav"),
-    (".mkv", "video/x-matroska"),
-):
-    _TYPES.add_type(_type, _ending)
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+# What Python's own table lacks, or names otherwise than above.
+_ENDINGS = {
+    ".docx": f"{_OFFICE}.wordprocessingml.document",
+    ".xlsx": f"{_OFFICE}.spreadsheetml.sheet",
+    ".md": "text/markdown",
+    ".webp": "image/webp",
+    **{f".{word}": f"audio/{word}" for word in ("aac", "flac", "m4a", "ogg", "opus", "wav")},
+    **{".mkv": "video/x-matroska", ".flv": "video/x-flv", ".wmv": "video/x-ms-wmv", ".3gp": "video/3gpp"},
+}
+
+
+def _known_types() -> MimeTypes:
+    types = MimeTypes()
+    for ending, mime_type in _ENDINGS.items():
+        types.add_type(mime_type, ending)
+    return types
+
+
+_TYPES = _known_types()
 
 
 def block_format(mime_type: str) -> tuple[str, str] | None:
