@@ -16,6 +16,7 @@ KEYS = (
     "AZURE_API_KEY",
     "AZURE_AD_TOKEN",
     "GEMINI_API_KEY",
+    "ANTHROPIC_API_KEY",
     "MISTRAL_API_KEY",
     "LITELLM_PROXY_API_KEY",
 )
@@ -39,6 +40,7 @@ def test_it_loads_without_a_warning(caplog: pytest.LogCaptureFixture) -> None:
         "gpt-4o-azure",
         "gemini-2.0-flash",
         "gemini-2.5-flash",
+        "claude-sonnet",
         "mistral-small",
         "gpt-4o-elsewhere",
     ]
