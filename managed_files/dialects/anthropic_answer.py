@@ -17,12 +17,15 @@ _REASONS = {"max_tokens": "length", "model_context_window_exceeded": "length", "
 
 @dataclass(slots=True)
 class _Open:
-    """A block that is not complete. `call`: its number among the calls; `begins`: its place in the whole text."""
+    """A block that is not complete. `call`: its number among the calls; `begins`: its place in the whole text.
+
+    `pieces`: of its text, thought or arguments. They are joined once, for a long answer comes in thousands.
+    """
 
     block: Json
     call: int = 0
     begins: int = 0
-    arguments: list[str] = field(default_factory=list)
+    pieces: list[str] = field(default_factory=list)
 
 
 class AnswerReader:
@@ -56,34 +59,36 @@ class AnswerReader:
         block = grown.block
         match piece["type"]:
             case "text_delta":
-                block["text"] += piece["text"]
+                grown.pieces.append(piece["text"])
                 return self._text(piece["text"])
             case "thinking_delta":
-                block["thinking"] += piece["thinking"]
+                grown.pieces.append(piece["thinking"])
                 return _if_any("reasoning_content", piece["thinking"])
             case "signature_delta":
                 block["signature"] = piece["signature"]
             case "citations_delta":
                 block["citations"] = [*(block.get("citations") or ()), piece["citation"]]
             case "input_json_delta":
-                grown.arguments.append(piece["partial_json"])
+                grown.pieces.append(piece["partial_json"])
                 return self._call_goes_on(grown, piece["partial_json"])
         return {}
 
     def stop(self, index: int) -> Json:
         """The delta that a block closes with: what only the whole block tells."""
         ended = self._open.pop(index)
-        block = ended.block
+        block, grown = ended.block, "".join(ended.pieces)
         self._done.append(block)
         match block["type"]:
             case "text":
+                block["text"] += grown
                 return self._cited(block, ended.begins)
-            case "thinking" if block.get("signature"):
-                return {"thinking_blocks": [block]}
+            case "thinking":
+                block["thinking"] += grown
+                return {"thinking_blocks": [block]} if block.get("signature") else {}
             case "redacted_thinking":
                 return {"thinking_blocks": [block]}
-            case "tool_use" | "server_tool_use" if ended.arguments:
-                block["input"] = _parsed("".join(ended.arguments))
+            case "tool_use" | "server_tool_use" if grown:
+                block["input"] = _parsed(grown)
             case "tool_use":
                 return self._call_goes_on(ended, json.dumps(block.get("input") or {}, ensure_ascii=False))
         return {}
