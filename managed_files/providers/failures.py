@@ -47,7 +47,7 @@ def refusal(
         retryable=_retryable(status, headers, fields),
         ambiguous=status >= 500 or status == 408,  # a proxy in between may answer for a provider that did the work
         retry_after=_retry_after(headers, fields),
-        code="provider_credentials_refused" if ours else _text(fields.get("code")) or _text(fields.get("status")),
+        code="provider_credentials_refused" if ours else _code(headers, fields),
         param=None if ours else _text(fields.get("param")),
     )
 
@@ -70,6 +70,12 @@ def without_secrets(text: str, secrets: Iterable[str]) -> str:
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, "[redacted]")
     return _CREDENTIAL.sub("[redacted]", text)
+
+
+def _code(headers: Mapping[str, str], fields: Mapping[str, Any]) -> str | None:
+    """In the body, or Amazon's way in a header, with an address behind it."""
+    kind = headers.get("x-amzn-errortype", "").partition(":")[0]
+    return _text(fields.get("code")) or _text(fields.get("status")) or kind or None
 
 
 def _phrase(status: int) -> str:

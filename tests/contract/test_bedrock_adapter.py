@@ -1,9 +1,7 @@
-"""Bedrock's adapter: uploads in parts, addresses, signatures, and how it finds its credentials."""
+"""Bedrock's adapter: addresses, signatures, how it finds its credentials, errors, the whole way of a file."""
 
-import hashlib
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,17 +10,15 @@ import pytest
 
 from managed_files.dialects.base import Exchange
 from managed_files.dialects.registry import DIALECTS
-from managed_files.errors import ProviderFailed, SpoolBroken
+from managed_files.errors import ProviderFailed
 from managed_files.providers.base import Provider
+from managed_files.providers.wire import Wire
 from managed_files.records import Account, Deployment
 from managed_files.sandbox.bedrock import DEFAULT_KEY, DEFAULT_SECRET
 from managed_files.sandbox.faults import Fault
 from tests.contract.bench import FILE_ID, sending
 from tests.contract.benches import BedrockBench
 
-MIB = 1024 * 1024
-LARGE = bytes(range(256)) * 4096 * 17  # 17 MiB: two parts and a rest
-URI = f"s3://sandbox-bucket/shared/{FILE_ID}/paper.pdf"
 AWS = "https://bedrock-runtime"
 
 
@@ -55,122 +51,6 @@ def asked(bench: BedrockBench) -> list[tuple[str, str]]:
     return [(one.method, ",".join(sorted(one.query))) for one in bench.sandbox.requests]
 
 
-# uploads
-
-
-def test_a_file_of_unknown_length_goes_in_parts_while_it_arrives(bench: BedrockBench) -> None:
-    spool = bench.growing()
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(bench.provider.upload, sending(spool))
-        spool.write(LARGE[: 9 * MIB])
-        bench.sandbox.wait_for(lambda one: one.query.get("partNumber") == "1" and one.size == 8 * MIB)
-        spool.write(LARGE[9 * MIB :])
-        spool.finish()
-
-    sizes = [one.size for one in bench.sandbox.requests if "partNumber" in one.query]
-    assert (running.result().remote_id, bench.stored(), sizes) == (
-        URI,
-        {URI: hashlib.sha256(LARGE).hexdigest()},
-        [8 * MIB, 8 * MIB, 1 * MIB],
-    )
-
-
-@pytest.mark.parametrize("size", [0, 1, 8 * MIB])
-def test_a_small_file_of_unknown_length_goes_in_one_request(bench: BedrockBench, size: int) -> None:
-    bench.provider.upload(sending(bench.spooled(LARGE[:size])))
-
-    assert (asked(bench), bench.stored()) == ([("PUT", "")], {URI: hashlib.sha256(LARGE[:size]).hexdigest()})
-
-
-@pytest.mark.parametrize(
-    "fault", [{"status": 503}, {"status": 500}, {"cut": "mid_body"}, {"cut": "after_commit"}], ids=str
-)
-def test_a_part_that_fails_is_sent_again(bench: BedrockBench, fault: dict[str, Any]) -> None:
-    bench.sandbox.inject(Fault("PUT", bench.upload_path, headers={"Retry-After": "0"}, **fault))
-    bench.provider.upload(sending(bench.spooled(LARGE)))
-
-    assert bench.stored() == {URI: hashlib.sha256(LARGE).hexdigest()}
-
-
-def test_a_completion_that_fails_under_a_200_is_tried_again(bench: BedrockBench) -> None:
-    bench.sandbox.multiparts.complete_errors.append("InternalError")
-    bench.provider.upload(sending(bench.spooled(LARGE)))
-
-    assert bench.stored() == {URI: hashlib.sha256(LARGE).hexdigest()}
-
-
-def test_a_completion_that_is_refused_under_a_200_is_a_failure(bench: BedrockBench) -> None:
-    bench.sandbox.multiparts.complete_errors.append("InvalidPart")
-
-    with pytest.raises(ProviderFailed) as caught:
-        bench.provider.upload(sending(bench.spooled(LARGE)))
-    assert (caught.value.upstream_status, bench.sandbox.state()) == (400, {"objects": [], "unfinished": []})
-
-
-def test_a_part_that_is_refused_drops_the_others(bench: BedrockBench) -> None:
-    bench.sandbox.inject(Fault("PUT", bench.upload_path, status=403))
-
-    with pytest.raises(ProviderFailed) as caught:
-        bench.provider.upload(sending(bench.spooled(LARGE)))
-    assert (caught.value.upstream_status, bench.sandbox.state()) == (403, {"objects": [], "unfinished": []})
-
-
-def test_a_client_that_goes_away_leaves_no_parts(bench: BedrockBench) -> None:
-    spool = bench.growing()
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(bench.provider.upload, sending(spool))
-        spool.write(LARGE[: 9 * MIB])
-        bench.sandbox.wait_for(lambda one: "partNumber" in one.query)
-        spool.fail("gone")
-
-    left = bench.sandbox.state()
-    assert (type(running.exception()), left) == (SpoolBroken, {"objects": [], "unfinished": []})
-
-
-def test_a_delete_drops_the_parts_that_a_killed_process_left(bench: BedrockBench) -> None:
-    bench.sandbox.inject(Fault("DELETE", bench.file_path, status=500))
-    bench.sandbox.inject(Fault("PUT", bench.upload_path, status=403))
-    with pytest.raises(ProviderFailed):
-        bench.provider.upload(sending(bench.spooled(LARGE)))
-    left = len(bench.sandbox.state()["unfinished"])
-
-    bench.provider.delete(URI)
-    assert (left, bench.sandbox.state()) == (1, {"objects": [], "unfinished": []})
-
-
-def test_who_may_not_list_parts_may_still_delete(bench: BedrockBench) -> None:
-    bench.uploaded()
-    bench.sandbox.inject(Fault("GET", "/sandbox-bucket/$", status=403))
-
-    bench.provider.delete(URI)
-    assert bench.stored() == {}
-
-
-@pytest.mark.parametrize("filename", ["ä ö+%20~'()*!.pdf", "a&b=c?d#e.pdf", "名.pdf", "x" * 200])
-def test_any_filename_comes_back(bench: BedrockBench, filename: str) -> None:
-    remote_id = bench.uploaded(b"abc", filename=filename)
-    content = b"".join(bench.provider.content(remote_id, "user_data"))
-    bench.provider.delete(remote_id)
-
-    assert (remote_id.rpartition("/")[2], content, bench.stored()) == (filename, b"abc", {})
-
-
-@pytest.mark.parametrize("bucket", ["nobodys", "somebody-elses-bucket"])
-def test_a_wrong_bucket_is_told(bench: BedrockBench, bucket: str) -> None:
-    with pytest.raises(ProviderFailed) as caught:
-        bench.adapter(s3_bucket_name=bucket).upload(sending(bench.spooled(b"abc")))
-
-    assert caught.value.upstream_status == {"nobodys": 404, "somebody-elses-bucket": 403}[bucket]
-
-
-def test_an_entry_without_a_bucket_can_still_chat(bench: BedrockBench) -> None:
-    adapter = bench.adapter(s3_bucket_name=None)
-    with pytest.raises(ProviderFailed, match="s3_bucket_name"):
-        adapter.planned_id(sending(bench.spooled(b"abc")))
-
-    assert status(bench, adapter) == 200
-
-
 # addresses
 
 
@@ -199,6 +79,14 @@ def test_where_a_chat_goes(bench: BedrockBench, model: str, params: dict[str, An
 
 
 # credentials
+
+
+def test_an_entry_without_a_bucket_can_still_chat(bench: BedrockBench) -> None:
+    adapter = bench.adapter(s3_bucket_name=None)
+    with pytest.raises(ProviderFailed, match="s3_bucket_name"):
+        adapter.planned_id(sending(bench.spooled(b"abc")))
+
+    assert status(bench, adapter) == 200
 
 
 def status(bench: BedrockBench, provider: Provider) -> int:
@@ -304,3 +192,24 @@ def test_a_stored_file_is_read_by_the_model(bench: BedrockBench) -> None:
     answer = bench.upstream.send("POST", to.url, headers=to.headers, body=body).json()
     said = dialect.response(answer, Exchange("chatcmpl-1", 1, "m"))["choices"][0]["message"]["content"]
     assert said.startswith("paper: document/pdf, 14 bytes, sha256 ")
+
+
+@pytest.mark.parametrize(
+    ("said", "status_", "kind", "told"),
+    [
+        (429, 429, "ThrottlingException", (True, "ThrottlingException")),
+        (429, 429, "ModelNotReadyException", (True, "ModelNotReadyException")),
+        (408, 504, "ModelTimeoutException", (True, "ModelTimeoutException")),
+        (424, 502, "ModelErrorException", (True, "ModelErrorException")),
+        (400, 400, "ServiceQuotaExceededException", (False, "ServiceQuotaExceededException")),
+        (403, 502, "AccessDeniedException", (False, "provider_credentials_refused")),
+    ],
+)
+def test_errors_of_bedrock(bench: BedrockBench, said: int, status_: int, kind: str, told: tuple[bool, str]) -> None:
+    headers = {"x-amzn-ErrorType": f"{kind}:http://internal.amazon.com/"}
+    bench.sandbox.inject(Fault("POST", "/model/", status=said, headers=headers))
+    to = bench.provider.signed(bench.provider.chat(bench.deployment(), stream=False), b"{}")
+
+    with pytest.raises(ProviderFailed) as caught:
+        Wire("bedrock", bench.upstream, 10).send("POST", to.url, headers=to.headers, body=b"{}")
+    assert (caught.value.http_status, (caught.value.retryable, caught.value.code)) == (status_, told)

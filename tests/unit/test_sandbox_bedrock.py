@@ -1,21 +1,19 @@
-"""Amazon's stand-in, driven by Amazon's own client: S3, Converse, roles, signatures."""
+"""Amazon's stand-in for Bedrock and STS, driven by Amazon's own client: Converse, roles, signatures."""
 
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 import requests
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from managed_files.sandbox.bedrock import DEFAULT_KEY, DEFAULT_SECRET, TEMPORARY_KEY, TEMPORARY_TOKEN, BedrockSandbox
+from managed_files.sandbox.bedrock import BedrockSandbox
+from tests.aws_client import client, refusal
 from tests.converse_model import assert_answer
 
 Json = dict[str, Any]
 NOVA, CLAUDE = "us.amazon.nova-lite-v1:0", "anthropic.claude-sonnet-4-5-20250929-v1:0"
 HELLO = [{"role": "user", "content": [{"text": "Hi there"}]}]
-PART = bytes(5 << 20)
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +28,6 @@ def sandbox(running: BedrockSandbox) -> BedrockSandbox:
     return running
 
 
-def client(server: BedrockSandbox, service: str, **changes: Any) -> Any:
-    """Amazon's client, which must find nothing of this machine's own configuration."""
-    known = {
-        "endpoint_url": server.url,
-        "region_name": server.region,
-        "aws_access_key_id": DEFAULT_KEY,
-        "aws_secret_access_key": DEFAULT_SECRET,
-        "config": Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
-    }
-    return boto3.client(service, **{**known, **changes})
-
-
 @pytest.fixture
 def s3(sandbox: BedrockSandbox) -> Iterator[Any]:
     made = client(sandbox, "s3")
@@ -54,151 +40,6 @@ def models(sandbox: BedrockSandbox) -> Iterator[Any]:
     made = client(sandbox, "bedrock-runtime")
     yield made
     made.close()
-
-
-def refusal(act: Any, **arguments: Any) -> tuple[int, str]:
-    with pytest.raises(ClientError) as caught:
-        act(**arguments)
-    answer = caught.value.response
-    return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]
-
-
-# S3
-
-
-def test_an_object_lives_and_dies(s3: Any) -> None:
-    key = "a folder/ä+%20~.pdf"
-    etag = s3.put_object(Bucket="bucket", Key=key, Body=b"some bytes", ContentType="application/pdf")["ETag"]
-    told = s3.get_object(Bucket="bucket", Key=key)
-    listed = s3.list_objects_v2(Bucket="bucket", Prefix="a folder/")["Contents"][0]["Key"]
-    deleted = s3.delete_object(Bucket="bucket", Key=key)["ResponseMetadata"]["HTTPStatusCode"]
-    again = s3.delete_object(Bucket="bucket", Key=key)["ResponseMetadata"]["HTTPStatusCode"]
-
-    assert (told["Body"].read(), told["ContentType"], told["ETag"], listed, deleted, again) == (
-        b"some bytes",
-        "application/pdf",
-        etag,
-        key,
-        204,
-        204,
-    )
-
-
-def test_a_part_of_an_object(s3: Any) -> None:
-    s3.put_object(Bucket="bucket", Key="k", Body=b"0123456789")
-
-    assert s3.get_object(Bucket="bucket", Key="k", Range="bytes=2-4")["Body"].read() == b"234"
-
-
-def test_long_lists_come_in_pages(s3: Any) -> None:
-    for number in range(5):
-        s3.put_object(Bucket="bucket", Key=f"k{number}", Body=b"")
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket="bucket", PaginationConfig={"PageSize": 2})
-
-    assert [item["Key"] for page in pages for item in page["Contents"]] == ["k0", "k1", "k2", "k3", "k4"]
-
-
-def test_an_object_in_parts(s3: Any) -> None:
-    upload = {
-        "Bucket": "bucket",
-        "Key": "k",
-        "UploadId": s3.create_multipart_upload(Bucket="bucket", Key="k")["UploadId"],
-    }
-    tags = [s3.upload_part(**upload, PartNumber=n, Body=body)["ETag"] for n, body in ((1, PART), (2, b"end"))]
-    unfinished = [found["UploadId"] for found in s3.list_multipart_uploads(Bucket="bucket", Prefix="k")["Uploads"]]
-    parts = [{"PartNumber": number, "ETag": tag} for number, tag in enumerate(tags, 1)]
-    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
-
-    assert (unfinished, s3.get_object(Bucket="bucket", Key="k")["Body"].read()) == ([upload["UploadId"]], PART + b"end")
-
-
-@pytest.mark.parametrize(
-    ("parts", "refused"),
-    [
-        ([(1, b"a"), (2, b"b")], (400, "EntityTooSmall")),
-        ([(2, b"b"), (1, b"a")], (400, "InvalidPartOrder")),
-    ],
-)
-def test_parts_that_do_not_fit(s3: Any, parts: list[tuple[int, bytes]], refused: tuple[int, str]) -> None:
-    upload = {
-        "Bucket": "bucket",
-        "Key": "k",
-        "UploadId": s3.create_multipart_upload(Bucket="bucket", Key="k")["UploadId"],
-    }
-    sent = [{"PartNumber": n, "ETag": s3.upload_part(**upload, PartNumber=n, Body=body)["ETag"]} for n, body in parts]
-
-    assert refusal(s3.complete_multipart_upload, **upload, MultipartUpload={"Parts": sent}) == refused
-
-
-def test_a_part_that_nobody_sent(s3: Any) -> None:
-    upload = {
-        "Bucket": "bucket",
-        "Key": "k",
-        "UploadId": s3.create_multipart_upload(Bucket="bucket", Key="k")["UploadId"],
-    }
-    sent = [{"PartNumber": 1, "ETag": '"00000000000000000000000000000000"'}]
-
-    assert refusal(s3.complete_multipart_upload, **upload, MultipartUpload={"Parts": sent}) == (400, "InvalidPart")
-
-
-def test_an_aborted_upload_is_gone(s3: Any, sandbox: BedrockSandbox) -> None:
-    upload = {
-        "Bucket": "bucket",
-        "Key": "k",
-        "UploadId": s3.create_multipart_upload(Bucket="bucket", Key="k")["UploadId"],
-    }
-    s3.abort_multipart_upload(**upload)
-
-    late = refusal(s3.upload_part, **upload, PartNumber=1, Body=b"a")
-    assert (late, sandbox.state()) == ((404, "NoSuchUpload"), {"objects": [], "unfinished": []})
-
-
-@pytest.mark.parametrize(
-    ("bucket", "refused"),
-    [
-        ("bucket", (404, "NoSuchKey")),
-        ("nobodys", (404, "NoSuchBucket")),
-        ("somebody-elses-bucket", (403, "AccessDenied")),
-    ],
-)
-def test_what_is_not_there(s3: Any, bucket: str, refused: tuple[int, str]) -> None:
-    assert refusal(s3.get_object, Bucket=bucket, Key="k") == refused
-
-
-def test_a_body_without_a_length_is_refused(s3: Any) -> None:
-    signed = s3.meta.events  # the client itself never sends one: take its headers off a request that it signs
-    held: Json = {}
-    signed.register("before-send.s3.PutObject", lambda request, **_: held.update(request.headers))
-    s3.put_object(Bucket="bucket", Key="k", Body=b"a")
-    headers = {name: value for name, value in held.items() if name.lower() not in ("content-length", "expect")}
-
-    answer = requests.put(f"{s3.meta.endpoint_url}/bucket/k", data=iter([b"a"]), headers=headers, timeout=10)
-    assert (answer.status_code, "MissingContentLength" in answer.text) == (411, True)
-
-
-@pytest.mark.parametrize(
-    ("changes", "refused"),
-    [
-        ({"aws_access_key_id": "AKIAUNKNOWN"}, (403, "InvalidAccessKeyId")),
-        ({"aws_secret_access_key": "wrong"}, (403, "SignatureDoesNotMatch")),
-        ({"region_name": "eu-west-1"}, (400, "AuthorizationHeaderMalformed")),
-        ({"aws_access_key_id": TEMPORARY_KEY}, (400, "InvalidToken")),
-        ({"aws_access_key_id": TEMPORARY_KEY, "aws_session_token": TEMPORARY_TOKEN}, (404, "NoSuchKey")),
-    ],
-)
-def test_signatures_of_s3(sandbox: BedrockSandbox, changes: Json, refused: tuple[int, str]) -> None:
-    made = client(sandbox, "s3", **changes)
-
-    told = refusal(made.get_object, Bucket="bucket", Key="a b/ä")
-    made.close()
-    assert told == refused
-
-
-def test_no_signature_at_all(sandbox: BedrockSandbox) -> None:
-    statuses = [requests.get(f"{sandbox.url}/bucket/k", timeout=10).status_code]
-    statuses.append(requests.post(f"{sandbox.url}/model/{NOVA}/converse", json={}, timeout=10).status_code)
-
-    assert statuses == [403, 403]
 
 
 # Converse
@@ -324,3 +165,10 @@ def test_somebody_elses_role(sandbox: BedrockSandbox) -> None:
     told = refusal(sts.assume_role, RoleArn="arn:aws:iam::123456789012:role/other", RoleSessionName="test")
     sts.close()
     assert told == (403, "AccessDenied")
+
+
+def test_no_signature_at_all(sandbox: BedrockSandbox) -> None:
+    statuses = [requests.get(f"{sandbox.url}/bucket/k", timeout=10).status_code]
+    statuses.append(requests.post(f"{sandbox.url}/model/{NOVA}/converse", json={}, timeout=10).status_code)
+
+    assert statuses == [403, 403]
