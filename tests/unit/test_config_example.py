@@ -18,6 +18,10 @@ KEYS = (
     "GEMINI_API_KEY",
     "ANTHROPIC_API_KEY",
     "MISTRAL_API_KEY",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_EXTERNAL_ID",
+    "AWS_BEARER_TOKEN_BEDROCK",
     "LITELLM_PROXY_API_KEY",
 )
 VARIABLES = dict.fromkeys((*KEYS, "MANAGED_FILES_MASTER_KEY"), "x")
@@ -42,6 +46,7 @@ def test_it_loads_without_a_warning(caplog: pytest.LogCaptureFixture) -> None:
         "gemini-2.5-flash",
         "claude-sonnet",
         "mistral-small",
+        "nova-lite",
         "gpt-4o-elsewhere",
     ]
     assert (groups, caplog.messages) == (shown, [])

@@ -1,6 +1,5 @@
 """Bedrock's answers and streams: the chunks, their re-assembly, any split of the bytes, and every way to end."""
 
-import base64
 import json
 from itertools import pairwise
 from typing import Any
@@ -8,59 +7,21 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.chat import ChatCompletionChunk
 
 from managed_files.dialects.base import Exchange
 from managed_files.dialects.registry import DIALECTS
 from managed_files.dialects.sse import DONE, SseDecoder, error_event
-from managed_files.errors import ProviderFailed
 from managed_files.sandbox.eventstream import event, exception, frame
-from tests.converse_model import assert_answer
+from tests.converse_model import OUR_USAGE, SERVER_USE, USAGE, answer, text, thought, use, whole
 from tests.openai_schema import assert_valid
 
 Json = dict[str, Any]
 EXCHANGE = Exchange("chatcmpl-1", 1700000000, "public-name")
 WITH_USAGE = Exchange("chatcmpl-1", 1700000000, "public-name", include_usage=True)
 FUNCTIONS = Exchange("chatcmpl-1", 1700000000, "public-name", functions=True)
-USAGE = {"inputTokens": 5, "outputTokens": 3, "totalTokens": 12, "cacheReadInputTokens": 4, "cacheWriteInputTokens": 0}
-OUR_USAGE = {
-    "prompt_tokens": 9,
-    "completion_tokens": 3,
-    "total_tokens": 12,
-    "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 0},
-}
 NO_PART = error_event("Bedrock sent an event that is not a part of an answer.")
 INCOMPLETE = error_event("Bedrock's stream ended before the answer was complete.")
-SERVER_USE = {"toolUse": {"toolUseId": "s1", "name": "search", "type": "server_tool_use", "input": {}}}
-
-
-def answer(*blocks: Json, reason: str = "end_turn") -> Json:
-    message = {"role": "assistant", "content": list(blocks)}
-    return {"output": {"message": message}, "stopReason": reason, "usage": USAGE, "metrics": {"latencyMs": 1}}
-
-
-def whole(*blocks: Json, reason: str = "end_turn", exchange: Exchange = EXCHANGE) -> Json:
-    """The choice of a complete answer, both of the shapes that they should have."""
-    told = answer(*blocks, reason=reason)
-    assert_answer(told)
-    value = DIALECTS["converse"].response(told, exchange)
-    assert_valid("CreateChatCompletionResponse", value)
-    ChatCompletion.model_validate(value, strict=True)
-    assert value["usage"] == OUR_USAGE
-    choice: Json = value["choices"][0]
-    return choice
-
-
-def text(words: str) -> Json:
-    return {"text": words}
-
-
-def thought(words: str, signature: str | None = "c2ln") -> Json:
-    return {"reasoningContent": {"reasoningText": {"text": words, **({"signature": signature} if signature else {})}}}
-
-
-def use(arguments: Json, call_id: str = "c1") -> Json:
-    return {"toolUse": {"toolUseId": call_id, "name": "look", "input": arguments}}
 
 
 def delta(index: int, kind: Json) -> bytes:
@@ -143,33 +104,6 @@ def plain(choice: Json) -> Json:
     return {**choice, "message": message}
 
 
-# whole answers
-
-
-def test_everything_that_an_answer_may_hold() -> None:
-    hidden = {"reasoningContent": {"redactedContent": base64.b64encode(b"hidden").decode()}}
-    image = {"image": {"format": "png", "source": {"bytes": "aGk="}}}
-    cited = {"citationsContent": {"content": [{"text": "?"}], "citations": []}}
-    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
-    assert whole(thought("hm"), hidden, text("Hi"), cited, image, SERVER_USE, use({"ä": 1}), reason="tool_use") == {
-        "index": 0,
-        "logprobs": None,
-        "finish_reason": "tool_calls",
-        "message": {
-            "role": "assistant",
-            "content": "Hi?",
-            "refusal": None,
-            "reasoning_content": "hm",
-            "thinking_blocks": [
-                {"type": "thinking", "thinking": "hm", "signature": "c2ln"},
-                {"type": "redacted_thinking", "data": "aGlkZGVu"},
-            ],
-            "images": [picture],
-            "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"ä": 1}'}}],
-        },
-    }
-
-
 @pytest.mark.parametrize(
     ("reason", "ours"),
     [
@@ -194,20 +128,6 @@ def test_a_broken_output_says_so(reason: str) -> None:
     streamed = assembled(chunks(wire(text("a"), reason=reason)))
     assert told == ("stop", f"Bedrock ended the answer: {reason}")
     assert streamed == choice
-
-
-def test_what_only_bedrock_tells_is_passed_on() -> None:
-    extra = {"trace": {"guardrail": {}}, "additionalModelResponseFields": {"a": 1}}
-    value = DIALECTS["converse"].response({**answer(text("a")), **extra}, EXCHANGE)
-    assert {name: value[name] for name in extra} == extra
-
-
-@pytest.mark.parametrize(
-    "junk", [{}, {"output": {}}, {**answer(), "usage": None}, {**answer(), "output": {"message": []}}]
-)
-def test_something_else_than_an_answer_is_a_failure(junk: Json) -> None:
-    with pytest.raises(ProviderFailed):
-        DIALECTS["converse"].response(junk, EXCHANGE)
 
 
 # streams
