@@ -3,9 +3,9 @@
 from typing import Any
 
 from managed_files.dialects import anthropic_request
-from managed_files.dialects.anthropic_answer import whole_message
 from managed_files.dialects.anthropic_stream import AnthropicStream
 from managed_files.dialects.anthropic_usage import service_tier, usage
+from managed_files.dialects.anthropic_whole import whole_message
 from managed_files.dialects.base import Exchange
 from managed_files.errors import ProviderFailed
 

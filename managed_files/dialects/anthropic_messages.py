@@ -1,14 +1,14 @@
 """Messages: OpenAI's roles to Anthropic's `system` and `messages`, tool calls and their results included."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from managed_files.dialects.anthropic_calls import called_function
 from managed_files.dialects.anthropic_native import native_content
 from managed_files.dialects.anthropic_parts import content_blocks
 from managed_files.dialects.anthropic_thinking import thinking_blocks
-from managed_files.dialects.shape import present, refuse_rest, to_list, to_object, to_text
+from managed_files.dialects.shape import present, refuse_rest, to_list, to_text
 from managed_files.errors import Inexpressible, InvalidRequest
 
 Json = dict[str, Any]
@@ -76,7 +76,7 @@ class _Conversation:
         calls = enumerate(to_list(message.pop("tool_calls", []), f"{where}.tool_calls"))
         blocks = [self._call(call, f"{where}.tool_calls[{j}]") for j, call in calls]
         if deprecated := message.pop("function_call", None):
-            function = _function(deprecated, f"{where}.function_call")
+            function = called_function(deprecated, f"{where}.function_call")
             call_id = self._functions[function["name"]] = f"call_{len(self._calls)}"
             self._calls.add(call_id)
             blocks.append({"type": "tool_use", "id": call_id, **function})
@@ -88,7 +88,9 @@ class _Conversation:
             raise Inexpressible("Anthropic knows calls of type 'function' only.", param=f"{where}.type")
         call_id = _NOT_IN_AN_ID.sub("_", to_text(call.get("id"), f"{where}.id"))
         self._calls.add(call_id)
-        return _with_mark(call, {"type": "tool_use", "id": call_id, **_function(call.get("function"), where)})
+        return _with_mark(
+            call, {"type": "tool_use", "id": call_id, **called_function(call.get("function"), f"{where}.function")}
+        )
 
     def _result(self, message: Json, where: str) -> Json:
         """`is_error` is Anthropic's own word, for clients that want to say it."""
@@ -150,20 +152,3 @@ def _marked(blocks: list[Json], mark: Json) -> list[Json]:
 
 def _with_mark(carrier: Mapping[str, Any], block: Json) -> Json:
     return {**block, "cache_control": carrier["cache_control"]} if "cache_control" in carrier else block
-
-
-def _function(value: Any, where: str) -> Json:
-    function = to_object(value, where)
-    name = to_text(function.get("name"), f"{where}.name")
-    return {"name": name, "input": _arguments(function, f"{where}.arguments")}
-
-
-def _arguments(function: Json, where: str) -> Json:
-    text = to_text(function.get("arguments"), where)
-    try:
-        arguments = json.loads(text or "{}")
-    except ValueError as error:
-        raise InvalidRequest(f"'{where}' is not JSON: {error}.", param=where) from error
-    if not isinstance(arguments, dict):
-        raise InvalidRequest(f"'{where}' has to hold a JSON object.", param=where)
-    return arguments

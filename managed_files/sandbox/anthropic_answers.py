@@ -10,7 +10,8 @@ from managed_files.sandbox.anthropic_access import Access
 from managed_files.sandbox.anthropic_blocks import Blocks, signature
 from managed_files.sandbox.anthropic_errors import bad
 from managed_files.sandbox.anthropic_files import FileStore
-from managed_files.sandbox.anthropic_rules import check_fields, offered_tools
+from managed_files.sandbox.anthropic_rules import check_fields
+from managed_files.sandbox.anthropic_tools import offered_tools
 from managed_files.sandbox.anthropic_turns import Conversation
 from managed_files.sandbox.samples import sample
 
