@@ -9,7 +9,6 @@ from managed_files.sandbox.faults import BodyCutter, ConnectionCut, Fault, Pacer
 from managed_files.sandbox.journal import BodyTap, Journal, Recorded
 from managed_files.sandbox.wire import Reply, Request, json_reply
 
-_PIECES_BEFORE_CUT = 3
 _GLANCE = 0.05  # seconds between looks at whether the server stops
 
 
@@ -72,7 +71,7 @@ class Exchange:
                 self._pass_gate()
             if number and fault.piece_delay:
                 self.stopping.wait(fault.piece_delay)
-            if number == _PIECES_BEFORE_CUT and fault.cut == "mid_stream":
+            if number == fault.pieces and fault.cut == "mid_stream":
                 break
             self.recorded.sent.append((time.monotonic(), len(piece)))
             yield piece

@@ -22,6 +22,7 @@ class Fault:
     cut                     the connection is reset: "before" the body is read, in the middle of it ("mid_body"), after
                             some pieces of the answer ("mid_stream"), or after the work, before the answer
     receive_rate            bytes a second at which the request's body is read
+    pieces                  of a streamed answer that come before a "mid_stream" cut
     piece_delay             seconds between the pieces of a streamed answer
     gate                    waited for before a plain answer, or after the first piece of a streamed one
     """
@@ -36,6 +37,7 @@ class Fault:
     delay: float = 0.0
     cut: Cut | None = None
     receive_rate: float | None = None
+    pieces: int = 3
     piece_delay: float = 0.0
     gate: threading.Event | None = None
 

@@ -148,7 +148,7 @@ def test_a_stream_is_relayed_to_its_end(model: str, bench: Bench) -> None:
 @pytest.mark.parametrize(("model", "path"), [(GPT, "/v1/chat"), (GEMINI, "/v1/projects")])
 def test_a_stream_that_breaks_ends_with_an_error_event(model: str, path: str, bench: Bench) -> None:
     server = bench.stand_ins.openai if model == GPT else bench.stand_ins.google
-    server.inject(Fault(path=path, cut="mid_stream"))
+    server.inject(Fault(path=path, cut="mid_stream", pieces=20, piece_delay=0.01))  # a reset drops what is not read yet
     answer = bench.chat(model, {"type": "text", "text": "Tell me a long story. " * 20}, stream=True)
     last = [event for event in answer.text.split("\n\n") if event.startswith("data: ")][-1]
     assert "error" in json.loads(last.removeprefix("data: "))
