@@ -15,7 +15,7 @@ from managed_files.records import Account, Deployment, Parameter
 log = logging.getLogger(__name__)
 
 _REFERENCE = "os.environ/"
-_NUMBERS = ("timeout", "stream_timeout", "weight", "rpm", "tpm")
+_NUMBERS = ("timeout", "stream_timeout", "weight", "rpm", "tpm", "max_connections")
 _COMMON = ("model", "account", "extra_headers", "drop_params", *_NUMBERS)  # every provider's entries may have them
 
 

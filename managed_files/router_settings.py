@@ -1,12 +1,14 @@
 """`router_settings`, and what LiteLLM also takes under `litellm_settings`, as values. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 STRATEGIES = ("simple-shuffle", "least-busy", "latency-based-routing")
+_OTHER_STRATEGIES = ("usage-based-routing", "usage-based-routing-v2", "cost-based-routing")  # LiteLLM's, not ours
+_EVERY = "*"  # as a failed group's name: LiteLLM's fallbacks of all groups that have none of their own
 Fallbacks = Mapping[str, tuple[str, ...]]
 
 
@@ -22,6 +24,20 @@ class RouterSettings:
     context_window_fallbacks: Fallbacks = field(default_factory=dict)
     default_fallbacks: tuple[str, ...] = ()
     drop_params: bool = False
+
+    def fallbacks_of(self, group: str, *, too_long: bool = False) -> tuple[str, ...]:
+        """The groups to ask, in order, when `group` failed. `too_long`: because the prompt does not fit its model."""
+        usual = _of(self.fallbacks, group, self.default_fallbacks)
+        return _of(self.context_window_fallbacks, group, usual) if too_long else usual
+
+    def named(self) -> set[str]:
+        """Every group that is a fallback of another."""
+        maps = (self.fallbacks, self.context_window_fallbacks)
+        return {*self.default_fallbacks, *(name for each in maps for groups in each.values() for name in groups)}
+
+
+def _of(fallbacks: Fallbacks, group: str, otherwise: tuple[str, ...]) -> tuple[str, ...]:
+    return fallbacks.get(group, fallbacks.get(_EVERY, otherwise))
 
 
 class FallbackMap(fields.Field[Fallbacks]):
@@ -42,7 +58,7 @@ class FallbackMap(fields.Field[Fallbacks]):
 class RouterSchema(Schema):
     """The keys that this gateway uses of both sections."""
 
-    routing_strategy = fields.String(validate=validate.OneOf(STRATEGIES))
+    routing_strategy = fields.String(validate=validate.OneOf([*STRATEGIES, *_OTHER_STRATEGIES]))
     num_retries = fields.Integer(validate=validate.Range(0, 20))
     allowed_fails = fields.Integer(validate=validate.Range(min=0))
     cooldown_time = fields.Float(validate=validate.Range(min=0))
@@ -52,11 +68,16 @@ class RouterSchema(Schema):
     drop_params = fields.Boolean()
 
 
-def parse(sections: Sequence[Mapping[str, Any]]) -> RouterSettings:
-    """Later sections win. Raises ValidationError; keys that are null or unknown count as absent."""
+def parse(sections: Mapping[str, Any]) -> RouterSettings:
+    """`sections` by name; later ones win. Raises ValidationError; keys that are null or unknown count as absent."""
     values: dict[str, Any] = {}
-    for section in sections:
-        values |= RouterSchema(unknown=EXCLUDE).load({k: v for k, v in section.items() if v is not None})
+    for name, section in sections.items():
+        if not isinstance(section, Mapping):
+            raise ValidationError({name: ["Not a valid mapping type."]})
+        try:
+            values |= RouterSchema(unknown=EXCLUDE).load({k: v for k, v in section.items() if v is not None})
+        except ValidationError as error:
+            raise ValidationError({name: error.messages}) from error
     if "default_fallbacks" in values:
         values["default_fallbacks"] = tuple(values["default_fallbacks"])
     return RouterSettings(**values)

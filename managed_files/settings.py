@@ -14,7 +14,7 @@ from marshmallow.exceptions import SCHEMA
 from managed_files.errors import ConfigError
 from managed_files.model_list import Catalog, Environment, deployments_of
 from managed_files.records import Account, Deployment
-from managed_files.router_settings import RouterSchema, RouterSettings
+from managed_files.router_settings import STRATEGIES, RouterSchema, RouterSettings
 from managed_files.router_settings import parse as parse_router
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ def parse(raw: Any, catalog: Catalog, environ: Mapping[str, str] = os.environ) -
         raw.get("general_settings"), GeneralSchema
     )  # what we do not use may refer to variables that are not set
     general = environment.filled(used, "general_settings")
-    sections = [environment.filled(_used(raw.get(name), RouterSchema), name) for name in _ROUTER_SECTIONS]
+    sections = {name: environment.filled(_used(raw.get(name), RouterSchema), name) for name in _ROUTER_SECTIONS}
     try:
         router = parse_router(sections)
         config = ConfigSchema(unknown=EXCLUDE).load(raw | {"general_settings": general})
@@ -125,6 +125,7 @@ def parse(raw: Any, catalog: Catalog, environ: Mapping[str, str] = os.environ) -
         raise ConfigError(f"The configuration cannot be used: {_explained(error.messages)}") from error
     deployments, unused = deployments_of(config["model_list"], catalog, environment)
     _warn_unused(_unused_keys(raw) + unused)
+    _warn_of_routing(router, {deployment.model_group for deployment in deployments})
     return Settings(
         deployments=deployments, router=router, **_general(config["general_settings"], environment.variables)
     )
@@ -170,6 +171,13 @@ def _unused_keys(raw: dict[str, Any]) -> list[str]:
 def _warn_unused(keys: list[str]) -> None:
     if keys:
         log.warning("configuration keys that this gateway does not use: %s", ", ".join(dict.fromkeys(keys)))
+
+
+def _warn_of_routing(router: RouterSettings, groups: set[str]) -> None:
+    if router.routing_strategy not in STRATEGIES:
+        log.warning("routing_strategy: %s is not known here, requests are drawn by weight", router.routing_strategy)
+    if missing := sorted(router.named() - groups):
+        log.warning("fallbacks to models that model_list does not have are passed over: %s", ", ".join(missing))
 
 
 def _explained(messages: Any, path: str = "") -> str:

@@ -3,21 +3,23 @@
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from requests import Response
 
-from managed_files.dialects.base import ChatStream, Dialect, Exchange
+from managed_files.dialects.base import Dialect, Exchange
 from managed_files.dialects.registry import DIALECTS
-from managed_files.errors import Inexpressible, UpstreamError
+from managed_files.errors import Inexpressible, InvalidRequest
 from managed_files.providers.base import Provider
 from managed_files.providers.wire import Wire
 from managed_files.records import Copy, Deployment
-from managed_files.services import routing
 from managed_files.services.references import Reference
-from managed_files.upstream import Pieces, Upstream, pieces
+from managed_files.services.relay import Done, Relay
+from managed_files.services.routing import NO_COPY, usable
+from managed_files.upstream import Upstream, pieces
 
 _TIMEOUT = 600.0  # seconds without a byte from the provider
 
@@ -48,10 +50,11 @@ class Calls:
         self._upstream = upstream
         self._drop_params = drop_params
 
-    def send(self, deployment: Deployment, chat: Chat, done: Callable[[], None]) -> ChatAnswer:
+    def send(self, deployment: Deployment, chat: Chat, done: Done) -> ChatAnswer:
         """The answer, once its first bytes are here: until then another deployment may still give it.
 
-        `done` is called when the last byte is out or nobody wants it any more. Raises ProviderFailed.
+        `done` is called when the last byte is out or nobody wants it any more, unless this raises: ProviderFailed, or
+        Inexpressible before anything was sent.
         """
         provider = self._providers[deployment.account.name]
         dialect = DIALECTS[provider.dialect]
@@ -60,15 +63,15 @@ class Calls:
         stream = bool(body.get("stream"))
         payload = json.dumps(translated).encode()
         endpoint = provider.signed(provider.chat(deployment, stream=stream), payload)
-        wire = Wire(provider.name, self._upstream, _timeout(deployment, stream))
+        wire = Wire(provider.name, self._upstream, timeout_of(deployment, stream))
         answer = wire.send("POST", endpoint.url, headers=endpoint.headers, body=payload, stream=stream)
-        headers = {"x-managed-files-dropped-params": ", ".join(dropped)} if dropped else {}
+        headers = {"x-managed-files-dropped-params": ", ".join(map(quote, dropped))} if dropped else {}
         exchange = _exchange(body, deployment)
         if stream:
             relay = Relay(pieces(answer), dialect.stream(exchange), wire, done)
             return ChatAnswer(relay, "text/event-stream; charset=utf-8", headers)
         whole = _whole(answer, dialect, exchange, wire)
-        done()
+        done(None)
         return ChatAnswer([whole], "application/json", headers)
 
     def _translated(
@@ -80,7 +83,7 @@ class Calls:
             try:
                 return dialect.request(body, deployment.model), dropped
             except Inexpressible as error:
-                name = (error.param or "").partition(".")[0].partition("[")[0]
+                name = _top_level(error.param or "", body)
                 allowed = self._drop_params if drop is None else drop
                 if not allowed or name not in body or name == "messages":
                     raise
@@ -88,59 +91,14 @@ class Calls:
                 dropped.append(name)
 
 
-class Relay(Iterator[bytes]):
-    """Events as they arrive. A stream that breaks ends with an error event: its head is long gone.
-
-    An object and not a generator, for `close` must work before the first event is asked for.
-    """
-
-    def __init__(self, source: Pieces, translator: ChatStream, wire: Wire, done: Callable[[], None]):
-        """Waits for the first event. Raises ProviderFailed if the answer breaks before it."""
-        self._source = source
-        self._translator = translator
-        self._done: Callable[[], None] | None = done
-        self._ended = False
-        try:
-            self._first: bytes | None = next(filter(None, map(translator.feed, source)), None)
-        except UpstreamError as error:
-            raise wire.silence(error) from error
-
-    def __next__(self) -> bytes:
-        first, self._first = self._first, None
-        if first:
-            return first
-        if self._ended:
-            raise StopIteration
-        return self._next()
-
-    def close(self) -> None:
-        self._ended = True
-        self._source.close()
-        done, self._done = self._done, None
-        if done is not None:
-            done()
-
-    def _next(self) -> bytes:
-        broken = None
-        try:
-            for piece in self._source:
-                if out := self._translator.feed(piece):
-                    return out
-        except UpstreamError:
-            broken = "The provider's answer was cut off. Send the request again."
-        self.close()
-        out = self._translator.finish(broken)
-        if not out:
-            raise StopIteration
-        return out
-
-
 def _resolved(chat: Chat, account: str, provider: Provider) -> dict[str, Any]:
     """The body with this provider's ids. What is not rewritten is shared with the original, which stays as it is."""
     messages = list(chat.body["messages"])
     for item in chat.references:
-        copy = routing.usable(chat.files.get(item.file_id, ()), account)
+        copy = usable(chat.files.get(item.file_id, ()), account)
         if copy is None:
+            if item.managed:  # it was there when the deployment was chosen
+                raise InvalidRequest(f"The file {item.file_id} has just expired.", param=item.param, code=NO_COPY)
             continue  # a provider's own id that this admin may use
         message = messages[item.message]
         content = list(message["content"])
@@ -160,7 +118,13 @@ def _exchange(body: Mapping[str, Any], deployment: Deployment) -> Exchange:
     )
 
 
-def _timeout(deployment: Deployment, stream: bool) -> float:
+def _top_level(param: str, body: Mapping[str, Any]) -> str:
+    """The field of the request that holds what `param` names: `tools` for `tools[0].function.strict`."""
+    return param if param in body else param.partition(".")[0].partition("[")[0]
+
+
+def timeout_of(deployment: Deployment, stream: bool) -> float:
+    """Seconds without a byte after which a chat is given up: the entry's `timeout`, or `stream_timeout`."""
     params = deployment.params
     return float((stream and params.get("stream_timeout")) or params.get("timeout") or _TIMEOUT)
 

@@ -1,22 +1,19 @@
 """Which deployments a chat is sent to, one after the other, until one answers. Knows no HTTP and no provider."""
 
 import random
-import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from managed_files.errors import Conflict, GatewayError, InvalidRequest, NotFound, ProviderFailed
+from managed_files.errors import GatewayError, Inexpressible, ProviderFailed, Unavailable
 from managed_files.records import Caller, Deployment
 from managed_files.router_settings import RouterSettings
-from managed_files.services import routing
-from managed_files.services.calls import Calls, Chat, ChatAnswer
-from managed_files.services.health import Health, speaks_of_health
+from managed_files.services import retries, routing
+from managed_files.services.calls import Calls, Chat, ChatAnswer, timeout_of
+from managed_files.services.health import Health, Visit
+from managed_files.services.routing import Snapshot
 
-_LONGEST_PAUSE = 10.0  # seconds; a client waits for the answer, and can come back itself after a longer Retry-After
-_TOO_LONG = re.compile(
-    r"context.?(length|window)|maximum context|prompt is too long|too many (input )?tokens|input token count", re.I
-)
+_PATIENCE = 10.0  # seconds to wait for a free connection, and never longer than the deployment's own time-out
 
 
 @dataclass(slots=True)
@@ -40,6 +37,7 @@ class Dispatch:
         pause: Callable[[float], None] = time.sleep,
     ):
         self._deployments = deployments
+        self._names = routing.names(deployments)
         self._calls = calls
         self._health = health
         self._router = router
@@ -54,88 +52,77 @@ class Dispatch:
         try:
             return self._from_group(model, trip)
         except GatewayError as error:
-            if not _moves_on(error):
+            names = self._next_groups(model, error, fallbacks) if retries.another_group_may_do(error) else ()
+            answer = next(filter(None, (self._from_fallback(name, trip) for name in names)), None)
+            if answer is None:
                 raise
-            for name in self._next_groups(model, error, fallbacks):
-                if answer := self._from_fallback(name, trip):
-                    return answer
-            raise
+            return answer
 
     def _from_fallback(self, name: str, trip: _Trip) -> ChatAnswer | None:
+        """None whatever went wrong, be it that this key may not use the group: the client asked for another one."""
         try:
             return self._from_group(name, trip)
-        except GatewayError as error:
-            if _moves_on(error) or isinstance(error, NotFound):
-                return None
-            raise
+        except GatewayError:
+            return None
 
     def _next_groups(self, model: str, error: GatewayError, own: Sequence[str] | None) -> list[str]:
-        router = self._router
-        names: Sequence[str] = own if own is not None else router.fallbacks.get(model, router.default_fallbacks)
-        if own is None and _too_long(error):
-            names = router.context_window_fallbacks.get(model, names)
+        names = own if own is not None else self._router.fallbacks_of(model, too_long=retries.too_long(error))
         return [name for name in dict.fromkeys(names) if name != model]
 
     def _from_group(self, model: str, trip: _Trip) -> ChatAnswer:
+        holders = self._holders(model, trip)
+        untried, retry = holders, 0
+        while True:
+            visit = self._admit(model, untried or holders, trip)
+            untried = _without(visit.deployment, untried)
+            try:
+                return self._call(visit, trip)
+            except Inexpressible:  # nothing was sent, and another dialect of the group may have the word
+                holders = _without(visit.deployment, holders)
+                if not holders:
+                    raise
+            except ProviderFailed as failure:
+                failure.message = f"The model {model} failed: {failure.message}"
+                pause = retries.pause_before(retry, failure, others=bool(untried))
+                if pause is None or retry == self._router.num_retries:
+                    raise
+                retry += 1
+                self._pause(pause)
+
+    def _holders(self, model: str, trip: _Trip) -> Sequence[Deployment]:
         members = routing.group(model, self._deployments, trip.caller)
         holders = routing.holders(members, trip.chat.files)
         if not holders:  # the place where a missing copy could be made on the spot
             raise routing.nobody_holds(model, members, self._deployments, trip.caller, trip.chat.files)
-        untried = list(holders)
-        for retry in range(self._router.num_retries + 1):
-            deployment = self._pick(untried or holders)
-            untried = [item for item in untried if item is not deployment]
-            try:
-                return self._call(deployment, trip)
-            except ProviderFailed as failure:
-                failure.message = f"The model {model} failed: {failure.message}"
-                pause = _pause(failure, retry, others=bool(untried))
-                if pause is None or retry == self._router.num_retries:
-                    raise
-                self._pause(pause)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        return holders
 
-    def _pick(self, candidates: Sequence[Deployment]) -> Deployment:
-        if len(candidates) == 1:
-            return candidates[0]
-        snapshots = {id(item): self._health.snapshot(item) for item in candidates}
+    def _admit(self, model: str, candidates: Sequence[Deployment], trip: _Trip) -> Visit:
+        stream = bool(trip.chat.body.get("stream"))
+        patience = min(_PATIENCE, *(timeout_of(item, stream) for item in candidates))
+        visit = self._health.admit(candidates, self._pick, patience)
+        if visit is None:
+            raise Unavailable(f"All connections that the model {model} may use are busy. Try again soon.")
+        return visit
+
+    def _pick(self, candidates: Sequence[Deployment], snapshots: Mapping[int, Snapshot]) -> Deployment:
         chance = random.random()  # noqa: S311 - a choice, not a secret
         return routing.pick(candidates, snapshots, self._router.routing_strategy, chance)
 
-    def _call(self, deployment: Deployment, trip: _Trip) -> ChatAnswer:
-        trip.attempts += 1
-        release = self._health.hold(deployment)
+    def _call(self, visit: Visit, trip: _Trip) -> ChatAnswer:
         try:
-            with self._health.watching(deployment):
-                answer = self._calls.send(deployment, trip.chat, release)
-        except BaseException:
-            release()
+            answer = self._calls.send(visit.deployment, trip.chat, visit.end)
+        except BaseException as error:
+            trip.attempts += isinstance(error, ProviderFailed)
+            visit.end(error)
             raise
-        told = {"x-managed-files-deployment": deployment.target, "x-managed-files-attempts": str(trip.attempts)}
+        trip.attempts += 1
+        visit.answered()
+        told = {
+            "x-managed-files-deployment": self._names[id(visit.deployment)],
+            "x-managed-files-attempts": str(trip.attempts),
+        }
         return replace(answer, headers=answer.headers | told)
 
 
-def _moves_on(error: GatewayError) -> bool:
-    """Whether another group may do better: the deployments failed, lack a file, or cannot take so long a prompt."""
-    if isinstance(error, ProviderFailed):
-        return speaks_of_health(error) or error.upstream_status == 404 or _too_long(error)
-    return isinstance(error, Conflict) or (type(error) is InvalidRequest and error.code == routing.NO_COPY)
-
-
-def _too_long(error: GatewayError) -> bool:
-    if not isinstance(error, ProviderFailed) or error.upstream_status not in (400, 413, 422):
-        return False
-    return error.code == "context_length_exceeded" or _TOO_LONG.search(error.message) is not None
-
-
-def _pause(failure: ProviderFailed, retry: int, *, others: bool) -> float | None:
-    """Seconds before the next attempt, None if there should be none. Another deployment is tried at once."""
-    if others and (speaks_of_health(failure) or failure.upstream_status == 404):
-        return 0.0
-    if not failure.retryable:
-        return None
-    text = failure.retry_after or ""
-    asked = float(text) if text.isdigit() else 0.0
-    if asked > _LONGEST_PAUSE:
-        return None
-    return max(asked, 0.25 * 2.0**retry) * random.uniform(1.0, 1.25)  # noqa: S311 - jitter, not a secret
+def _without(deployment: Deployment, items: Sequence[Deployment]) -> Sequence[Deployment]:
+    return [item for item in items if item is not deployment]

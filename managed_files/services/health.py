@@ -4,29 +4,57 @@ Kept per worker, not shared through PostgreSQL: sharing would cost every chat a 
 of a broken deployment after `allowed_fails` requests of its own, which the retries hide from clients anyway.
 """
 
+import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from managed_files.errors import ProviderFailed
 from managed_files.records import Deployment
+from managed_files.services.retries import asked_to_wait, speaks_of_health
 from managed_files.services.routing import Snapshot
 
-_WINDOW = 60.0  # seconds in which failures add up, and over which requests and tokens a minute are counted
+log = logging.getLogger(__name__)
+
+_WINDOW = 60.0  # seconds in which failures add up, requests a minute are counted, and a latency counts as known
 _LATEST = 0.3  # weight of the newest latency in the moving average
+_LONGEST_REST = 60.0  # seconds; a provider that asks for hours is asked again meanwhile, as quotas are raised by hand
+
+Choose = Callable[[Sequence[Deployment], Mapping[int, Snapshot]], Deployment]
 
 
 @dataclass(slots=True)
 class _Record:
     in_flight: int = 0
     latency: float | None = None
+    measured_at: float = 0.0
     failures: deque[float] = field(default_factory=deque)
     requests: deque[float] = field(default_factory=deque)
     cooling_until: float = 0.0
     probing: bool = False
+
+
+@dataclass(slots=True)
+class Visit:
+    """One call under way at a deployment that `Health.admit` chose. `probe`: the one that may end a cool-down."""
+
+    deployment: Deployment
+    began: float
+    probe: bool
+    _health: "Health"
+    _over: bool = False
+
+    def answered(self) -> None:
+        """The first byte is here."""
+        self._health._measure(self)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """It is over, and broke with `error` if there is one. Only the first call counts."""
+        if not self._over:
+            self._over = True
+            self._health._close(self, error)
 
 
 class Health:
@@ -36,82 +64,93 @@ class Health:
         self._allowed_fails = allowed_fails
         self._cooldown_time = cooldown_time
         self._clock = clock
-        self._lock = threading.Lock()
+        self._freed = threading.Condition()
         self._records: dict[int, _Record] = {}
+        self._open: Counter[str] = Counter()  # calls in flight, by account
 
     def snapshot(self, deployment: Deployment) -> Snapshot:
         """How it is now. After its cool-down it stays `cooling` for all but the one request that probes it."""
-        with self._lock:
-            record, now = self._record(deployment), self._clock()
-            _forget(record.requests, now)
-            cooling = record.cooling_until > now or record.probing
-            return Snapshot(record.in_flight, cooling, record.latency, len(record.requests))
+        with self._freed:
+            return self._snapshot(deployment)
 
-    @contextmanager
-    def watching(self, deployment: Deployment) -> Iterator[None]:
-        """Times one call until the block ends, and notes whether it failed."""
-        began = self._begin(deployment)
-        try:
-            yield
-        except ProviderFailed as failure:
-            self._end(deployment, began, failure)
-            raise
-        except BaseException:
-            self._end(deployment, began, None, counts=False)
-            raise
-        self._end(deployment, began, None)
+    def admit(self, candidates: Sequence[Deployment], choose: Choose, patience: float) -> Visit | None:
+        """Begins a call at the deployment that `choose` takes of those whose account has a connection free.
 
-    def hold(self, deployment: Deployment) -> Callable[[], None]:
-        """One more in flight, until what it returns is called: a stream lasts longer than its first byte."""
-        with self._lock:
-            self._record(deployment).in_flight += 1
-        return lambda: self._release(deployment)
+        To choose and to count is one step: two threads never take the same "least busy" one, or probe it both. None if
+        no connection came free within `patience` seconds.
+        """
+        with self._freed:
+            free = self._freed.wait_for(lambda: [item for item in candidates if self._free(item)], patience)
+            if not free:
+                return None
+            return self._begin(choose(free, {id(item): self._snapshot(item) for item in free}))
 
-    def _begin(self, deployment: Deployment) -> float:
-        with self._lock:
-            record, now = self._record(deployment), self._clock()
+    def _free(self, deployment: Deployment) -> bool:
+        limit = deployment.params.get("max_connections")
+        return limit is None or self._open[deployment.account.name] < limit
+
+    def _snapshot(self, deployment: Deployment) -> Snapshot:
+        record, now = self._record(deployment), self._clock()
+        _forget(record.requests, now)
+        known = record.measured_at > now - _WINDOW
+        cooling = record.cooling_until > now or record.probing
+        return Snapshot(record.in_flight, cooling, record.latency if known else None, len(record.requests))
+
+    def _begin(self, deployment: Deployment) -> Visit:
+        record, now = self._record(deployment), self._clock()
+        probe = 0 < record.cooling_until <= now and not record.probing
+        record.probing = record.probing or probe
+        record.in_flight += 1
+        self._open[deployment.account.name] += 1
+        if deployment.params.get("rpm"):
             record.requests.append(now)
-            record.probing = record.probing or 0 < record.cooling_until <= now
-            return now
+        return Visit(deployment, now, probe, self)
 
-    def _end(
-        self, deployment: Deployment, began: float, failure: ProviderFailed | None, *, counts: bool = True
-    ) -> None:
-        with self._lock:
-            record, now = self._record(deployment), self._clock()
-            if failure is not None and speaks_of_health(failure):
-                self._note_failure(record, now, failure)
-            elif counts:
-                record.failures.clear()
-                record.cooling_until = 0.0
-                elapsed = now - began
-                record.latency = elapsed if record.latency is None else _mixed(record.latency, elapsed)
-            record.probing = False
+    def _measure(self, visit: Visit) -> None:
+        with self._freed:
+            record, now = self._record(visit.deployment), self._clock()
+            elapsed, known = now - visit.began, record.measured_at > now - _WINDOW
+            record.latency = _mixed(record.latency, elapsed) if record.latency is not None and known else elapsed
+            record.measured_at = now
+            if visit.probe:
+                self._forgive(record)
+                visit.probe = record.probing = False
 
-    def _note_failure(self, record: _Record, now: float, failure: ProviderFailed) -> None:
+    def _close(self, visit: Visit, error: BaseException | None) -> None:
+        with self._freed:
+            record = self._record(visit.deployment)
+            record.in_flight -= 1
+            self._open[visit.deployment.account.name] -= 1
+            if isinstance(error, ProviderFailed) and speaks_of_health(error):
+                self._note_failure(visit, record, error)
+            elif (error is None or isinstance(error, ProviderFailed)) and not _failed_since(visit.began, record):
+                self._forgive(record)
+            if visit.probe:
+                record.probing = False
+            self._freed.notify_all()
+
+    def _note_failure(self, visit: Visit, record: _Record, failure: ProviderFailed) -> None:
+        now = self._clock()
         _forget(record.failures, now)
         record.failures.append(now)
-        if record.probing or len(record.failures) > self._allowed_fails:
-            record.cooling_until = now + max(self._cooldown_time, _asked(failure))
+        spent = visit.probe or len(record.failures) > self._allowed_fails
+        asked = min(asked_to_wait(failure), _LONGEST_REST)
+        rest = max(self._cooldown_time if spent else 0.0, asked)
+        if rest and record.cooling_until <= now:
+            log.warning("%s rests for %.3g s: %s", visit.deployment.target, rest, failure.message)
+        record.cooling_until = max(record.cooling_until, now + rest) if rest else record.cooling_until
 
-    def _release(self, deployment: Deployment) -> None:
-        with self._lock:
-            self._record(deployment).in_flight -= 1
+    def _forgive(self, record: _Record) -> None:
+        record.failures.clear()
+        record.cooling_until = 0.0
 
     def _record(self, deployment: Deployment) -> _Record:
         return self._records.setdefault(id(deployment), _Record())
 
 
-def speaks_of_health(failure: ProviderFailed) -> bool:
-    """Whether a failure is the deployment's own: no answer, 401, 403, 408, 429 or 5xx, but not a refused request."""
-    status = failure.upstream_status
-    return status is None or status in (401, 403, 408, 429) or status >= 500
-
-
-def _asked(failure: ProviderFailed) -> float:
-    """Seconds of its Retry-After, at most a minute."""
-    text = failure.retry_after or ""
-    return min(float(text), 60.0) if text.isdigit() else 0.0
+def _failed_since(began: float, record: _Record) -> bool:
+    """A success says nothing of failures that came after it was sent."""
+    return bool(record.failures) and record.failures[-1] > began
 
 
 def _forget(times: deque[float], now: float) -> None:

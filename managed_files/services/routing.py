@@ -1,8 +1,10 @@
 """Which deployment answers a chat request. Pure functions of values."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from managed_files.errors import Conflict, GatewayError, InvalidRequest, NotFound
 from managed_files.records import Caller, Copy, CopyState, Deployment
@@ -13,12 +15,23 @@ NO_COPY = "no_copy_for_model"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One deployment at one moment. `latency`: seconds to the first byte, a moving average, None before the first."""
+    """One deployment at one moment. `latency`: seconds to the first byte, a moving average; None: not known lately."""
 
     in_flight: int = 0
     cooling: bool = False
     latency: float | None = None
     requests: int = 0  # in the last minute
+
+
+def names(deployments: Sequence[Deployment]) -> dict[int, str]:
+    """What a client is told of each deployment, by its id(): the entry's `model`, numbered from the second such on."""
+    seen: Counter[str] = Counter()
+    told = {}
+    for item in deployments:
+        seen[item.target] += 1
+        number = seen[item.target]
+        told[id(item)] = quote(item.target, safe="/:@") + (f"#{number}" if number > 1 else "")
+    return told
 
 
 def group(model: str, deployments: Sequence[Deployment], caller: Caller) -> list[Deployment]:

@@ -1,0 +1,106 @@
+"""A streamed answer on its way to the client. Knows events and how a stream can break, no provider."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from managed_files.dialects.base import ChatStream
+from managed_files.errors import ProviderFailed, UpstreamError
+from managed_files.providers.wire import Wire
+from managed_files.upstream import Pieces
+
+Done = Callable[[BaseException | None], None]
+
+_CUT = "The provider's answer was cut off. Send the request again."
+_ERROR = b'"error"'
+# Codes and types by which OpenAI, Anthropic, Google and Bedrock say that the request is at fault.
+_OF_THE_REQUEST = frozenset(
+    {"invalid_request_error", "context_length_exceeded", "INVALID_ARGUMENT", "validationException"}
+)
+_LOOKED_AT = 256  # bytes of the first event: an error's name is among them, and most streams are not parsed for it
+
+
+class Relay(Iterator[bytes]):
+    """Events as they arrive. A stream that breaks ends with an error event: its head is long gone.
+
+    An object and not a generator, for `close` must work before the first event is asked for. `done` is called once,
+    with what the stream broke with, if it did.
+    """
+
+    def __init__(self, source: Pieces, translator: ChatStream, wire: Wire, done: Done):
+        """Waits for the first event. Raises ProviderFailed if the answer breaks before it, has none, or is an error."""
+        self._source = source
+        self._translator = translator
+        self._wire = wire
+        self._done: Done | None = done
+        self._ended = False
+        try:
+            self._first = self._begun()
+        except BaseException:
+            source.close()
+            raise
+
+    def __next__(self) -> bytes:
+        first, self._first = self._first, b""
+        if first:
+            return first
+        if self._ended:
+            raise StopIteration
+        return self._next()
+
+    def close(self) -> None:
+        self._end(None)
+
+    def _begun(self) -> bytes:
+        try:
+            first = next(filter(None, map(self._translator.feed, self._source)), b"")
+        except UpstreamError as error:
+            raise self._wire.silence(error) from error
+        if not first:
+            self._ended, first = True, self._translator.finish()
+        if not first:
+            raise self._wire.nonsense("an empty stream", retryable=True)
+        if told := _error_in(first):
+            raise self._refusal(told)
+        return first
+
+    def _next(self) -> bytes:
+        failure: ProviderFailed | None = None
+        try:
+            for piece in self._source:
+                if out := self._translator.feed(piece):
+                    return out
+        except UpstreamError as error:
+            failure = self._wire.silence(error)
+        self._end(failure)
+        out = self._translator.finish(_CUT if failure else None)
+        if not out:
+            raise StopIteration
+        return out
+
+    def _refusal(self, error: Mapping[str, Any]) -> ProviderFailed:
+        """Providers that are overloaded may say so after a 200; nobody has seen that yet, so it counts as a 5xx."""
+        ours = not _OF_THE_REQUEST.isdisjoint(map(str, (error.get("code"), error.get("type"))))
+        failure = self._wire.nonsense(f"an error: {str(error.get('message')).rstrip('.')}", retryable=not ours)
+        failure.upstream_status = 400 if ours else None
+        failure.code = str(error["code"]) if error.get("code") else None
+        return failure
+
+    def _end(self, failure: ProviderFailed | None) -> None:
+        self._ended = True
+        self._source.close()
+        done, self._done = self._done, None
+        if done is not None:
+            done(failure)
+
+
+def _error_in(events: bytes) -> dict[str, Any] | None:
+    """The error, if the first of these events is one."""
+    if _ERROR not in events[:_LOOKED_AT]:
+        return None
+    try:
+        event = json.loads(events.split(b"\n\n")[0].partition(b"data:")[2])
+    except ValueError:
+        return None
+    error = event.get("error") if isinstance(event, dict) else None
+    return error if isinstance(error, dict) else None
