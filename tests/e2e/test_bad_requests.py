@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import requests
-from openai import BadRequestError, OpenAI
+from openai import APIStatusError, BadRequestError, OpenAI
 from openai.types import FileObject
 
 from tests import files
@@ -84,6 +84,12 @@ def test_a_length_above_the_limit_is_refused_before_a_byte_is_sent(gateway: Gate
     with raw.upload(gateway) as upload:
         upload.begin(f"Content-Length: {10 * MIB}")
         assert upload.answer().status == 413
+
+
+def test_the_sdk_reads_why_its_file_is_refused_before_it_has_sent_it(client: OpenAI) -> None:
+    with pytest.raises(APIStatusError) as error:
+        upload(client, files.Sample("big.bin", "", "", bytes(8 * MIB)))
+    assert error.value.status_code == 413
 
 
 def test_more_bytes_than_the_limit_without_a_length(client: OpenAI, gateway: Gateway, providers: Providers) -> None:
