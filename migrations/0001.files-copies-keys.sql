@@ -54,7 +54,7 @@ CREATE TABLE copies (
     PRIMARY KEY (file_id, account),
     CHECK (state NOT IN ('processing', 'ready') OR remote_id IS NOT NULL)
 );
-CREATE INDEX copies_waiting ON copies (next_attempt_at) WHERE state IN ('deleting', 'processing');
+CREATE INDEX copies_waiting ON copies (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
 CREATE TABLE idempotency (
     owner text NOT NULL,

@@ -79,6 +79,8 @@ class Completions:
         except ProviderFailed as failure:
             failure.message = f"The model {deployment.model_group} failed: {failure.message}"
             raise
+        if dialect.passthrough and not stream:
+            return ChatAnswer([bytes(answer.content)], "application/json")
         exchange = _exchange(body, deployment)
         if stream:
             return ChatAnswer(_relay(answer, dialect.stream(exchange)), "text/event-stream; charset=utf-8")
@@ -122,8 +124,6 @@ def _timeout(deployment: Deployment, stream: bool) -> float:
 
 
 def _whole(answer: Response, dialect: Dialect, exchange: Exchange, wire: Wire) -> bytes:
-    if dialect.passthrough:
-        return bytes(answer.content)
     try:
         return json.dumps(dialect.response(answer.json(), exchange)).encode()
     except ValueError as error:
