@@ -32,6 +32,7 @@ class ChatRequest(Schema):
     stream = fields.Boolean(truthy={True}, falsy={False}, allow_none=True)
 
 
+_SMALL_BYTES = 1024 * 1024  # more than this is read for known callers only, which costs a statement of its own
 _SCHEMA = ChatRequest(unknown=INCLUDE)
 
 
@@ -42,6 +43,8 @@ def blueprint(auth: Authenticator, completions: Completions, max_request_bytes: 
     @routes.post("/chat/completions")
     def create() -> Response:
         credentials = auth.credentials()
+        if request.content_length is None or request.content_length > _SMALL_BYTES:
+            auth.caller()
         body = _body(max_request_bytes)
         tracing.current().model = body["model"]
         answer = completions.create(credentials, body)
