@@ -45,7 +45,8 @@ def _write(trace: tracing.Trace, method: str, route: str, status: int, began: fl
             "statements": trace.statements,
             "upstream_calls": trace.upstream_calls,
         }
-        log.info("request", extra={"facts": facts})
+        extra = {"facts": facts}
+        log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, "request", (), None, extra=extra))
 
 
 class JSONLines(logging.Formatter):
