@@ -1,4 +1,6 @@
 -- The unified-to-provider id table, the API keys, and what was done with both.
+SET LOCAL lock_timeout = '10s';
+SET LOCAL statement_timeout = '60s';
 
 CREATE TABLE api_keys (
     digest bytea PRIMARY KEY CHECK (octet_length(digest) = 32),
