@@ -114,17 +114,19 @@ def test_a_form_without_its_end(client: OpenAI, gateway: Gateway, providers: Pro
 
 @pytest.mark.parametrize(
     "name",
-    [b"a\0b.pdf", b"a" * 10_000 + b".pdf", "gpj.\u202eexe".encode(), b"..", b"../", b"\xff\xfe.pdf", b"a\x1b[2Jb"],
-    ids=["NUL", "10 kB", "right to left", "dots", "folder", "not UTF-8", "escape"],
+    [
+        b"a\0b.pdf",
+        b"a" * 10_000 + b".pdf",
+        "gpj.\u202eexe".encode(),
+        b"..",
+        b"../../etc/passwd",
+        b"\xff\xfe.pdf",
+        b"a\x1b[2Jb",
+    ],
+    ids=["NUL", "10 kB", "right to left", "dots", "path", "not UTF-8", "escape"],
 )
 def test_a_hostile_filename(client: OpenAI, gateway: Gateway, providers: Providers, name: bytes) -> None:
     assert (send(gateway, raw.form(PAPER, name)), *left(client, providers)) == (400, {}, [])
-
-
-@pytest.mark.parametrize("name", [b"../../etc/passwd", b"/etc/passwd"])
-def test_a_path_is_cut_to_its_last_name(client: OpenAI, gateway: Gateway, providers: Providers, name: bytes) -> None:
-    send(gateway, raw.form(PAPER, name))
-    assert [file.filename for file in client.files.list()] == ["passwd"]
 
 
 def test_the_next_request_is_served_as_if_nothing_had_happened(client: OpenAI, gateway: Gateway) -> None:
