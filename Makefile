@@ -39,7 +39,7 @@ lint: $(VENV)/.development ## check style, types, import rules and migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/squawk $(SQUAWK_OPTIONS) $(filter-out %.rollback.sql,$(wildcard migrations/*.sql))
 
 format: $(VENV)/.development ## rewrite the sources in the house style
@@ -50,7 +50,7 @@ bench: $(VENV)/.development ## print the figures of speed and memory (ARGS: name
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove the virtual environment and the tools' caches, never the data
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # pip is what a broken attempt lacks (Debian without python3-venv), so the next attempt starts anew.
 $(BIN)/pip:
