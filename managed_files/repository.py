@@ -171,7 +171,17 @@ def _copies(rows: Iterable[Row]) -> list[Copy]:
 
 def _copies_of(file_id: str, mime_type: str, items: Iterable[Mapping[str, Any]]) -> tuple[Copy, ...]:
     return tuple(
-        Copy(file_id=file_id, mime_type=mime_type, **{**item, "state": CopyState(item["state"])}) for item in items
+        Copy(
+            file_id,
+            item["account"],
+            item["provider"],
+            CopyState(item["state"]),
+            item["remote_id"],
+            mime_type,
+            item["expires_at"],
+            item["error"],
+        )
+        for item in items
     )
 
 

@@ -6,6 +6,7 @@ applies migrations before the first worker exists, and stops the database after 
 
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -63,6 +64,8 @@ def post_fork(server: Any, worker: Any) -> None:
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(number, _leave)
     threading.stack_size(_STACK_BYTES)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a stream takes two descriptors; many systems allow 1,024
     for name in ("settings", "model_list"):  # the master has said once what the configuration holds in vain
         logging.getLogger(f"managed_files.{name}").setLevel(logging.ERROR)
 
