@@ -2,8 +2,10 @@
 
 import atexit
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 
@@ -52,6 +54,13 @@ class Gateway:
         self.upstream.close()
 
 
+class SynchronousFlask(Flask):
+    """Without the question, asked six times a request, whether a view or hook is a coroutine: none is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application. Without settings they are read from the file that `config_path` finds."""
     observe.configure_logging()
@@ -59,7 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     url = database_url(settings)
     migrate.apply(url)
     gateway = build_gateway(settings, url)
-    app = Flask("managed_files", static_folder=None)
+    app = SynchronousFlask("managed_files", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect would lose an upload's body
     app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]

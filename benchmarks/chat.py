@@ -9,7 +9,7 @@ from benchmarks import stage
 from benchmarks.processes import cpu_seconds
 from benchmarks.report import Figure
 
-_ROUNDS = 7
+_ROUNDS = 9
 _CONNECTIONS = 4
 _CALLS_EACH = 250
 _ROUTE = "POST /chat/completions"

@@ -31,7 +31,7 @@ def life() -> list[Figure]:
         Figure("idle worker: RSS", idle, 80, "MB"),
         Figure("warm start to the first answer", warm, 3, "s"),
         Figure("SIGTERM: running streams that did not end whole", broken, 0, ""),
-        Figure("SIGTERM: processes of the embedded PostgreSQL left after the exit", left, 0, ""),
+        Figure("SIGTERM: postmaster.pid of the embedded PostgreSQL left after the exit", left, 0, ""),
         Figure("  seconds from the stream's end to the exit", waited, None, "s"),
     ]
 

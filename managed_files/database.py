@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import psycopg
@@ -22,7 +23,17 @@ logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it repeats what we 
 _KEEPALIVE = (b"SET tcp_keepalives_idle = 10", b"SET tcp_keepalives_interval = 5", b"SET tcp_keepalives_count = 3")
 
 Row = dict[str, Any]
-Pool = ConnectionPool[psycopg.Connection[DictRow]]
+
+
+class KeptCursor(psycopg.Connection[DictRow]):
+    """A connection with one cursor for all its statements: a new one costs a third of a small statement's CPU."""
+
+    @cached_property
+    def kept(self) -> psycopg.Cursor[DictRow]:
+        return self.cursor()
+
+
+Pool = ConnectionPool[KeptCursor]
 _UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -81,7 +92,7 @@ class Database:
         try:
             connection = pool.getconn()  # not `with pool.connection()`: it commits, and there is nothing to commit
             try:
-                cursor = connection.execute(query.text.encode(), params)
+                cursor = connection.kept.execute(query.text.encode(), params)
                 return cursor.fetchall() if cursor.rownumber is not None else []
             finally:
                 pool.putconn(connection)
@@ -103,7 +114,7 @@ class Database:
     def _new_pool(self) -> Pool:
         return ConnectionPool(
             self._url,
-            connection_class=psycopg.Connection[DictRow],
+            connection_class=KeptCursor,
             kwargs={"autocommit": True, "row_factory": dict_row},
             min_size=1,
             max_size=self._max,

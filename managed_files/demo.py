@@ -5,12 +5,13 @@ import json
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -124,18 +125,21 @@ def _run_to_the_end(command: list[str], environment: dict[str, str], host: str, 
     with subprocess.Popen(command, env=environment) as process:  # noqa: S603 - our own interpreter, no shell
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         signal.signal(signal.SIGINT, lambda *_: None)
-        if _listens(process, host, port):
+        if _serves(process, host, port):
             sys.stdout.write(_snippet(host, port))
             sys.stdout.flush()
         return process.wait()
 
 
-def _listens(process: subprocess.Popen[bytes], host: str, port: int) -> bool:
-    """Waits until the gateway takes connections; False if it ended before."""
+def _serves(process: subprocess.Popen[bytes], host: str, port: int) -> bool:
+    """Waits until the gateway answers that it is ready; False if it ended before."""
     while process.poll() is None:
+        connection = HTTPConnection(_reachable(host).strip("[]"), port, timeout=5)
         try:
-            socket.create_connection((host.strip("[]"), port), timeout=1).close()
-            return True
-        except OSError:
+            connection.request("GET", "/health/readiness")
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
             time.sleep(0.1)
+        finally:
+            connection.close()
     return False

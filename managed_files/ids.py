@@ -4,14 +4,15 @@ import re
 import secrets
 import string
 
+FILE_ID_PREFIX = "file-mf-"
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 32  # of 62 letters: 190 bits
-_FILE_ID = re.compile(rf"file-mf-[A-Za-z0-9]{{{_LENGTH}}}")
+_FILE_ID = re.compile(rf"{FILE_ID_PREFIX}[A-Za-z0-9]{{{_LENGTH}}}")
 
 
 def new_file_id() -> str:
     """`file-mf-` and 32 random letters and digits: 40 characters. OpenAI's own ids hold no second dash."""
-    return "file-mf-" + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+    return FILE_ID_PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
 
 
 def is_file_id(text: str) -> bool:
@@ -21,4 +22,4 @@ def is_file_id(text: str) -> bool:
 
 def file_ids_in(text: str) -> list[str]:
     """Every id of ours that stands anywhere in the text."""
-    return _FILE_ID.findall(text) if "file-mf-" in text else []
+    return _FILE_ID.findall(text) if FILE_ID_PREFIX in text else []

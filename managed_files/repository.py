@@ -58,14 +58,18 @@ class FileRepository:
     def renew_leases(self, ids: Sequence[str], lease: float) -> None:
         self._db.write(self._sql["renew_leases"], {"ids": list(ids), "lease": lease})
 
-    def record_copy(self, copy: Copy) -> CopyState | None:
-        """What the provider answered. Returns the state the row has now: `deleting` or None mean it is not wanted."""
+    def record_copy(self, copy: Copy, *, look_for_twin: bool = False) -> CopyState | None:
+        """What the provider answered. Returns the state the row has now: `deleting` or None mean it is not wanted.
+
+        `look_for_twin`: the reconciler shall look, a minute later, for what an earlier attempt left.
+        """
         params = {
             "file_id": copy.file_id,
             "account": copy.account,
             "remote_id": copy.remote_id,
             "state": copy.state,
             "expires_at": copy.expires_at,
+            "look_for_twin": look_for_twin,
         }
         row = _first(self._db.write(self._sql["record_copy"], params))
         return CopyState(row["state"]) if row else None
@@ -120,6 +124,10 @@ class FileRepository:
         params = {"file_id": copy.file_id, "account": copy.account, "state": state, "error": error}
         self._db.write(self._sql["end_processing"], params)
 
+    def end_look(self, copy: Copy) -> None:
+        """The copy's twin was looked for."""
+        self._db.write(self._sql["end_look"], {"file_id": copy.file_id, "account": copy.account})
+
     def end_expired_leases(self, limit: int) -> int:
         """Marks the copies of crashed uploads for deletion; how many files that were."""
         return len(self._db.write(self._sql["end_expired_leases"], {"limit": limit}))
@@ -163,7 +171,17 @@ def _copies(rows: Iterable[Row]) -> list[Copy]:
 
 def _copies_of(file_id: str, mime_type: str, items: Iterable[Mapping[str, Any]]) -> tuple[Copy, ...]:
     return tuple(
-        Copy(file_id=file_id, mime_type=mime_type, **{**item, "state": CopyState(item["state"])}) for item in items
+        Copy(
+            file_id,
+            item["account"],
+            item["provider"],
+            CopyState(item["state"]),
+            item["remote_id"],
+            mime_type,
+            item["expires_at"],
+            item["error"],
+        )
+        for item in items
     )
 
 

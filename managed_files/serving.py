@@ -6,6 +6,8 @@ applies migrations before the first worker exists, and stops the database after 
 
 import logging
 import os
+import resource
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -54,8 +56,16 @@ def on_starting(server: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    """In each worker, before it loads the application."""
+    """In each worker, before it loads the application.
+
+    Until gunicorn has set the worker's own handlers, those of the master would swallow a signal to end: the master
+    would then wait for this worker until the grace period is over.
+    """
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, _leave)
     threading.stack_size(_STACK_BYTES)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a stream takes two descriptors; many systems allow 1,024
     for name in ("settings", "model_list"):  # the master has said once what the configuration holds in vain
         logging.getLogger(f"managed_files.{name}").setLevel(logging.ERROR)
 
@@ -67,7 +77,13 @@ def post_worker_init(worker: Any) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """In each worker, at its end."""
-    worker.wsgi.extensions["managed_files"].close()
+    application = getattr(worker, "wsgi", None)  # None: it was told to end while it loaded
+    if application is not None:
+        application.extensions["managed_files"].close()
+
+
+def _leave(*_: object) -> None:
+    os._exit(0)
 
 
 def _warn_about_keys(master_key: str | None, address: list[Any]) -> None:

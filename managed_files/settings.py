@@ -41,8 +41,8 @@ class Settings:
 
     @property
     def accounts(self) -> dict[str, Account]:
-        """Every account by name; deployments that share one appear once."""
-        return {deployment.account.name: deployment.account for deployment in self.deployments}
+        """Every account by name, with the parameters of the first entry that uses it."""
+        return {deployment.account.name: deployment.account for deployment in reversed(self.deployments)}
 
 
 class GeneralSchema(Schema):

@@ -1,4 +1,6 @@
 -- The unified-to-provider id table, the API keys, and what was done with both.
+SET LOCAL lock_timeout = '10s';
+SET LOCAL statement_timeout = '60s';
 
 CREATE TABLE api_keys (
     digest bytea PRIMARY KEY CHECK (octet_length(digest) = 32),
@@ -54,7 +56,7 @@ CREATE TABLE copies (
     PRIMARY KEY (file_id, account),
     CHECK (state NOT IN ('processing', 'ready') OR remote_id IS NOT NULL)
 );
-CREATE INDEX copies_waiting ON copies (next_attempt_at) WHERE state IN ('deleting', 'processing');
+CREATE INDEX copies_waiting ON copies (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
 CREATE TABLE idempotency (
     owner text NOT NULL,

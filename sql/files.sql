@@ -5,6 +5,8 @@ WHERE id = %(id)s AND (%(admin)s OR owner = %(user_id)s OR team = %(team_id)s);
 
 -- name: caller_and_files
 -- The caller behind a key, and of the named files those that this caller may use. No row: no such caller.
+-- The LIMIT cuts nothing: without it PostgreSQL expects ten ids, thinks a plan for any ids too dear, and plans anew for
+-- every chat request, which takes three times as long as the answer.
 WITH caller AS (
     SELECT user_id, team_id, models, admin
     FROM api_keys
@@ -14,7 +16,7 @@ WITH caller AS (
 )
 SELECT caller.user_id, caller.team_id, caller.models, caller.admin, f.id, f.mime_type, f.copies
 FROM caller LEFT JOIN visible_files AS f
-    ON f.id = ANY(%(ids)s::text[])
+    ON f.id IN (SELECT id FROM unnest(%(ids)s::text[]) AS wanted (id) LIMIT cardinality(%(ids)s::text[]))
     AND (caller.admin OR f.owner = caller.user_id OR f.team = caller.team_id);
 
 -- name: list_files_desc

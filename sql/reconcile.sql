@@ -38,7 +38,7 @@ SELECT id FROM ended;
 -- Takes copies that wait; the next attempt comes after an exponential back-off with jitter, 5 seconds to 1 hour.
 WITH due AS (
     SELECT file_id, account FROM copies
-    WHERE state IN ('deleting', 'processing') AND next_attempt_at <= now()
+    WHERE next_attempt_at <= now() AND state IN ('deleting', 'processing', 'ready')
     ORDER BY next_attempt_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 )
@@ -68,6 +68,11 @@ UPDATE copies SET
         WHEN %(delay)s::float8 IS NULL THEN next_attempt_at ELSE now() + %(delay)s * interval '1 second'
     END
 WHERE file_id = %(file_id)s AND account = %(account)s;
+
+-- name: end_look
+-- A copy whose possible twin was looked for.
+UPDATE copies SET next_attempt_at = NULL
+WHERE file_id = %(file_id)s AND account = %(account)s AND state = 'ready';
 
 -- name: end_processing
 -- A copy that its provider has finished working on.

@@ -39,7 +39,10 @@ UPDATE copies SET
     remote_id = %(remote_id)s,
     state = CASE WHEN state = 'deleting' THEN state ELSE %(state)s END,
     expires_at = to_timestamp(%(expires_at)s::bigint),
-    next_attempt_at = CASE WHEN state = 'deleting' THEN now() WHEN %(state)s = 'processing' THEN now() END
+    next_attempt_at = CASE
+        WHEN state = 'deleting' OR %(state)s = 'processing' THEN now()
+        WHEN %(look_for_twin)s THEN now() + interval '1 minute'
+    END
 WHERE file_id = %(file_id)s AND account = %(account)s
 RETURNING state;
 

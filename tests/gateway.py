@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import requests
 from werkzeug.test import TestResponse
 
 from app import Gateway, create_app
@@ -80,6 +81,18 @@ class StandIns:
     def __exit__(self, *_: object) -> None:
         for server in self.all:
             server.stop()
+
+
+def left_at_openai(stand_ins: StandIns, filename: str) -> str:
+    """A file that somebody stored there; its remote id."""
+    answer = requests.post(
+        f"{stand_ins.openai.url}/v1/files",
+        headers={"Authorization": f"Bearer {OPENAI_KEY}"},
+        data={"purpose": "user_data"},
+        files={"file": (filename, CONTENT)},
+        timeout=10,
+    )
+    return str(answer.json()["id"])
 
 
 def settings_for(

@@ -50,15 +50,26 @@ class Deletion:
         self._repository.forget_copies(copy.file_id, [copy.account])
         return True
 
+    def remove_twins(self, copy: Copy) -> None:
+        """Deletes what else an upload of the copy's file left at its account. Raises GatewayError."""
+        provider = self._provider(copy)
+        for remote_id in self._found(provider, copy):
+            if remote_id != copy.remote_id:
+                provider.delete(remote_id)
+
     def _remove(self, copy: Copy) -> bool:
         """By its remote id, or by looking for what an interrupted upload left. Whether there was something."""
+        provider = self._provider(copy)
+        remote_ids = self._found(provider, copy) if copy.remote_id is None else [copy.remote_id]
+        for remote_id in remote_ids:
+            provider.delete(remote_id)
+        return bool(remote_ids)
+
+    def _found(self, provider: Provider, copy: Copy) -> list[str]:
+        return provider.find(copy.file_id, None if copy.since is None else copy.since - CLOCK_SKEW)
+
+    def _provider(self, copy: Copy) -> Provider:
         provider = self._providers.get(copy.account)
         if provider is None:
             raise GatewayError(f"No deployment of the configuration uses the account {copy.account} any more.")
-        if copy.remote_id is not None:
-            provider.delete(copy.remote_id)
-            return True
-        leftovers = provider.find(copy.file_id, None if copy.since is None else copy.since - CLOCK_SKEW)
-        for remote_id in leftovers:
-            provider.delete(remote_id)
-        return bool(leftovers)
+        return provider

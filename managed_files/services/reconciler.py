@@ -45,6 +45,8 @@ class Reconciler:
         deleted = postponed = processed = 0
         while due := self._repository.claim_due(_BATCH):
             processed += sum(self._follow(copy) for copy, _ in due if copy.state is CopyState.PROCESSING)
+            for copy in (copy for copy, _ in due if copy.state is CopyState.READY):
+                self._look_for_twin(copy)
             doomed = [(copy, attempts) for copy, attempts in due if copy.state is CopyState.DELETING]
             # A copy of unknown id is looked for twice: its provider may have been finishing it at the first look.
             gone = self._deletion.run([copy for copy, _ in doomed], look_again=[c for c, n in doomed if n < 2])
@@ -64,6 +66,15 @@ class Reconciler:
         reason = None if state is CopyState.READY else "The provider could not process the file."
         self._repository.end_processing(copy, state, reason)
         return True
+
+    def _look_for_twin(self, copy: Copy) -> None:
+        """An attempt without an answer came before the one that stored the copy, and may have stored it as well."""
+        try:
+            self._deletion.remove_twins(copy)
+        except GatewayError as error:
+            log.warning("copy of %s at %s: its twin cannot be looked for: %s", copy.file_id, copy.account, error)
+        else:
+            self._repository.end_look(copy)
 
 
 class ReconcilerThread:

@@ -52,20 +52,23 @@ class RunningUpload:
         return {account: future.result() for account, future in self._futures.items()}
 
     def _send(self, account: str) -> Copy:
-        copy = self._stored(self._providers[account])
+        copy, twin = self._stored(self._providers[account])
         self.reached.add(account)
-        state = self._repository.record_copy(copy)
+        state = self._repository.record_copy(copy, look_for_twin=twin)
         if state not in (CopyState.READY, CopyState.PROCESSING):
             self._providers[account].delete(copy.stored_id)
             raise GatewayError("The upload lost its lease and was given up. Send it again.")
         return self._processed(copy) if copy.state is CopyState.PROCESSING else copy
 
-    def _stored(self, provider: Provider) -> Copy:
+    def _stored(self, provider: Provider) -> tuple[Copy, bool]:
+        """The copy, and whether an attempt before it may still leave a twin of it that nobody has seen yet."""
+        twin = False
         for attempt in range(_ATTEMPTS):
             try:
-                return self._attempt(provider)
+                return self._attempt(provider), twin
             except ProviderFailed as failure:
                 self._clear(provider, failure)
+                twin = twin or failure.ambiguous
                 pause = _pause(attempt, failure)
                 if attempt + 1 == _ATTEMPTS or pause is None or self._cancelled.wait(pause):
                     raise
@@ -80,9 +83,13 @@ class RunningUpload:
 
     def _clear(self, provider: Provider, failure: ProviderFailed) -> None:
         """After an answer that never came, removes what the provider may have stored, before anything is repeated."""
-        if failure.ambiguous:
+        if not failure.ambiguous:
+            return
+        try:
             for remote_id in provider.find(self._upload.file_id, self.file.created_at - CLOCK_SKEW):
                 provider.delete(remote_id)
+        except ProviderFailed:
+            raise failure from None  # the one that says that something may be left
 
     def _processed(self, copy: Copy) -> Copy:
         """Waits a while for a provider that works on the file after the upload; the reconciler waits longer."""

@@ -8,7 +8,6 @@ from urllib.parse import SplitResult, urlsplit
 
 from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
-from requests.utils import get_encoding_from_headers
 
 from managed_files.errors import UpstreamError
 from managed_files.upstream.answer import AnswerBody
@@ -100,5 +99,4 @@ def _response(request: PreparedRequest, answer: HeadResponse, body: AnswerBody) 
     response.request = request
     response.raw = body
     response.headers = answer.fields
-    response.encoding = get_encoding_from_headers(response.headers)
     return response

@@ -89,6 +89,8 @@ class Origin:
         except (OSError, HTTPException) as error:
             connection.close()
             reason = getattr(error, "strerror", None) or str(error)
+            # http.client before Python 3.11.4 leaves a refusing proxy's answer, and so its socket, open in that frame.
+            error.__traceback__ = None
             raise UpstreamError("refused", f"{self.host} could not be reached: {reason}.", sent=False) from error
         return connection
 

@@ -32,9 +32,7 @@ def prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | Bo
     request = PreparedRequest()
     request.method = method.upper()
     request.url = url
-    request.headers = CaseInsensitiveDict(_STANDARD)
-    request.headers.update(headers)
-    request.headers.update(_framing(request.method, body))
+    request.headers = CaseInsensitiveDict({**_STANDARD, **headers, **_framing(request.method, body)})
     request.body = body  # type: ignore[assignment]  # requests takes readers too; its stubs do not say so
     return request
 

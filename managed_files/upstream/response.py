@@ -53,7 +53,7 @@ class HeadResponse(HTTPResponse):
             name, colon, value = line.partition(":")
             if not colon:
                 raise HTTPException("a header line without a colon")
-            name, value = name.strip(), value.strip()
+            value = value.strip()
             fields[name] = f"{fields[name]}, {value}" if name in fields else value
         return fields
 

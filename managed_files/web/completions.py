@@ -1,5 +1,6 @@
 """The route of /chat/completions. The caller is found in the same statement as the files, so not by a decorator."""
 
+import json
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -32,6 +33,7 @@ class ChatRequest(Schema):
     stream = fields.Boolean(truthy={True}, falsy={False}, allow_none=True)
 
 
+_SMALL_BYTES = 1024 * 1024  # more than this is read for known callers only, which costs a statement of its own
 _SCHEMA = ChatRequest(unknown=INCLUDE)
 
 
@@ -42,6 +44,8 @@ def blueprint(auth: Authenticator, completions: Completions, max_request_bytes: 
     @routes.post("/chat/completions")
     def create() -> Response:
         credentials = auth.credentials()
+        if request.content_length is None or request.content_length > _SMALL_BYTES:
+            auth.caller()
         body = _body(max_request_bytes)
         tracing.current().model = body["model"]
         answer = completions.create(credentials, body)
@@ -58,9 +62,12 @@ def _body(max_bytes: int) -> dict[str, Any]:
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Send the request as JSON, with Content-Type: application/json.")
     request.max_content_length = max_bytes + 1  # werkzeug ends a chunked body at its limit without a word
-    if (request.content_length or 0) > max_bytes or len(request.get_data()) > max_bytes:
+    if (request.content_length or 0) > max_bytes or len(data := request.get_data(cache=False)) > max_bytes:
         raise TooLarge(f"The request body is larger than {max_bytes} bytes. Upload large files and name their ids.")
-    body = request.get_json(silent=True)
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        raise InvalidRequest("The request body is not JSON.") from error
     if not isinstance(body, dict):
         raise InvalidRequest("The request body is not a JSON object.")
     errors = _SCHEMA.validate(body)

@@ -17,9 +17,10 @@ _ESCAPES = {"%22": '"', "%0D": "\r", "%0A": "\n"}
 
 
 def clean_filename(sent: str) -> str:
-    """The name without escapes and directories. Raises InvalidRequest (param "file") for a name that cannot be kept."""
+    """The name without escapes. Raises InvalidRequest (param "file") for a path, or a name that cannot be kept."""
     name = re.sub("%(?:22|0D|0A)", lambda found: _ESCAPES[found[0].upper()], sent, flags=re.IGNORECASE)
-    name = re.split(r"[/\\]", name)[-1]
+    if "/" in name or "\\" in name:
+        raise _refused("is a path; send the last part of it only", name)
     if name.strip() in ("", ".", ".."):
         raise _refused("is empty")
     if len(name.encode("utf-16-le", "surrogatepass")) > 2 * _MAX_UTF16_UNITS:

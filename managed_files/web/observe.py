@@ -45,7 +45,11 @@ def _write(trace: tracing.Trace, method: str, route: str, status: int, began: fl
             "statements": trace.statements,
             "upstream_calls": trace.upstream_calls,
         }
-        log.info("request", extra={"facts": facts})
+        extra = {"facts": facts}
+        log.handle(log.makeRecord(log.name, logging.INFO, __file__, 0, "request", (), None, extra=extra))
+
+
+_encoded = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 class JSONLines(logging.Formatter):
@@ -57,7 +61,7 @@ class JSONLines(logging.Formatter):
         facts |= extra if extra is not None else {"message": record.getMessage()}
         if record.exc_info:
             facts["exception"] = self.formatException(record.exc_info)
-        return json.dumps(facts, ensure_ascii=False, default=str)
+        return _encoded(facts)
 
 
 class ForPeople(logging.Formatter):

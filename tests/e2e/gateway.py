@@ -105,12 +105,12 @@ class Gateway:
 
 
 @contextmanager
-def gateway(config: Mapping[str, Any], folder: Path, **variables: str) -> Iterator[Gateway]:
+def gateway(config: Mapping[str, Any], folder: Path, *arguments: str) -> Iterator[Gateway]:
     """Serves the configuration on a free port; its configuration and log are in the folder. Ended at the exit."""
     path, log, port = folder / "config.yaml", folder / "gateway.log", free_port()
     path.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
-    clean = environment(**variables)
-    command = [sys.executable, "-m", "managed_files", "--config", str(path), "--port", str(port)]
+    clean = environment()
+    command = [sys.executable, "-m", "managed_files", "--config", str(path), "--port", str(port), *arguments]
     with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=clean, stdout=output, stderr=output)
     served = Gateway(port, process, log, path, clean)

@@ -8,6 +8,7 @@ import pytest
 import requests
 from openai import BadRequestError, NotFoundError, OpenAI
 
+from managed_files.sandbox import Fault
 from managed_files.sandbox.server import Server
 from tests import files
 from tests.e2e.calls import ask, part, question, talk, upload
@@ -93,6 +94,16 @@ def test_an_id_that_is_not_ours_is_not_found(client: OpenAI, file_id: str) -> No
 def test_a_field_that_only_the_provider_knows_is_passed_on(client: OpenAI, providers: Providers) -> None:
     client.chat.completions.create(model=GPT, messages=question(), extra_body={"verbosity": "low"})
     assert providers.openai.requests[-1].json()["verbosity"] == "low"
+
+
+@pytest.mark.parametrize("model", [GPT, GEMINI])
+def test_a_stream_arrives_while_it_is_made(client: OpenAI, providers: Providers, model: str) -> None:
+    server = providers.google if model == GEMINI else providers.openai
+    server.inject(Fault(path="/v1/", piece_delay=0.02))
+    messages = question(text="word " * 200)
+    with client.chat.completions.create(model=model, messages=messages, stream=True) as stream:
+        next(stream)
+        assert not server.requests[-1].finished
 
 
 @pytest.mark.parametrize("model", [GPT, AZURE, GEMINI])

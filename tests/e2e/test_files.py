@@ -26,6 +26,11 @@ def test_retrieve_tells_what_create_told(client: OpenAI) -> None:
     assert client.files.retrieve(file.id).to_dict() == file.to_dict()
 
 
+def test_a_repeated_upload_with_its_idempotency_key_is_the_same_file(client: OpenAI, providers: Providers) -> None:
+    first, second = (upload(client, extra_headers={"Idempotency-Key": "once"}) for _ in range(2))
+    assert (first.id, len(providers.openai.files)) == (second.id, 1)
+
+
 def test_pages_follow_each_other_newest_first(client: OpenAI, five: list[str]) -> None:
     assert [file.id for file in client.files.list(limit=2)] == five[::-1]
 

@@ -4,13 +4,11 @@ import threading
 from typing import Any
 
 import pytest
-import requests
 
 from managed_files.ids import new_file_id
 from managed_files.sandbox.faults import Fault
-from managed_files.sandbox.openai import DEFAULT_KEY
 from managed_files.services.reconciler import Report
-from tests.gateway import AZURE, CONTENT, GEMINI, GPT, Bench, StandIns, file_part, form, settings_for
+from tests.gateway import AZURE, CONTENT, GEMINI, GPT, Bench, StandIns, file_part, form, left_at_openai, settings_for
 from tests.gateway_fixtures import Sql
 
 CRASHED = "UPDATE files SET state = 'uploading', lease_until = now() - interval '1 second'"
@@ -18,18 +16,6 @@ UNKNOWN = "UPDATE copies SET state = 'uploading', remote_id = NULL WHERE provide
 DUE = "UPDATE copies SET next_attempt_at = now()"
 ROWS = "SELECT (SELECT count(*) FROM files), (SELECT count(*) FROM copies)"
 NONE = {"openai": 0, "azure": 0, "google": 0}
-
-
-def left_at_openai(stand_ins: StandIns, filename: str) -> str:
-    """A file that somebody stored there; its remote id."""
-    answer = requests.post(
-        f"{stand_ins.openai.url}/v1/files",
-        headers={"Authorization": f"Bearer {DEFAULT_KEY}"},
-        data={"purpose": "user_data"},
-        files={"file": (filename, CONTENT)},
-        timeout=10,
-    )
-    return str(answer.json()["id"])
 
 
 def azure_file(status: str) -> dict[str, Any]:

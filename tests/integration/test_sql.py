@@ -54,6 +54,8 @@ def test_lock_of_a_killed_migration_is_broken(server_url: str) -> None:
         admin.execute("CREATE DATABASE stale_lock")
     target = make_conninfo(server_url, dbname="stale_lock")
     with psycopg.connect(target, autocommit=True) as connection:
-        connection.execute("CREATE TABLE yoyo_lock (locked INT DEFAULT 1, ctime TIMESTAMP, pid INT NOT NULL, PRIMARY KEY (locked))")
+        connection.execute(
+            "CREATE TABLE yoyo_lock (locked INT DEFAULT 1, ctime TIMESTAMP, pid INT NOT NULL, PRIMARY KEY (locked))"
+        )
         connection.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 999999)")
     assert set(migrate.apply(target)) == migrate.known()

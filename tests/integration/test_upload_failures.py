@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from managed_files.sandbox.faults import Fault
-from tests.gateway import CONTENT, GEMINI, GPT, TARGETS, Bench, form
+from tests.gateway import CONTENT, GEMINI, GPT, TARGETS, Bench, form, left_at_openai
 from tests.gateway_fixtures import Sql
 
 OPENAI, GOOGLE = "/v1/files", "/upload/storage"
@@ -82,6 +82,25 @@ def test_a_cut_leaves_neither_an_orphan_nor_a_duplicate(cut: Any, path: str, ben
     server.inject(Fault(method="POST" if path == OPENAI else "PUT", path=path, cut=cut))
     answer = bench.upload(f"{GPT}, {GEMINI}")
     assert (answer.status_code, bench.stand_ins.counts()) == (200, ONE_EACH)
+
+
+def test_what_a_cut_attempt_stores_late_is_looked_for(bench: Bench, sql: Sql) -> None:
+    bench.stand_ins.openai.inject(Fault(path=OPENAI, cut="mid_body"))
+    file_id = bench.stored(GPT)
+    kept = list(bench.stand_ins.openai.files)
+    left_at_openai(bench.stand_ins, f"{file_id}_paper.pdf")
+    sql("UPDATE copies SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
+    bench.gateway.reconciler.run_once()
+    waiting = sql("SELECT state, next_attempt_at FROM copies")
+    assert (list(bench.stand_ins.openai.files), waiting) == (kept, [("ready", None)])
+
+
+def test_a_provider_that_cannot_be_searched_after_a_cut_is_searched_later(bench: Bench, sql: Sql) -> None:
+    bench.stand_ins.openai.inject(Fault(path=OPENAI, cut="after_commit"))
+    bench.stand_ins.openai.inject(Fault(method="GET", path=OPENAI, status=401, times=2))
+    answer = bench.upload(GPT)
+    left = bench.stand_ins.counts()["openai"], sql("SELECT state FROM copies")
+    assert (answer.status_code, left, settled(bench, sql)) == (502, (1, [("deleting",)]), [(0, 0, 0)])
 
 
 def test_a_provider_that_always_cuts_after_its_work_keeps_nothing(bench: Bench, sql: Sql) -> None:

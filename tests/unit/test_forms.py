@@ -229,20 +229,32 @@ def test_servers_own_limit_is_too_large() -> None:
     [
         ("paper.pdf", "paper.pdf"),
         ("ünï %22q%22 100%25.txt", 'ünï "q" 100%25.txt'),
-        ("../../etc/passwd", "passwd"),
-        ("C:\\docs\\a.txt", "a.txt"),
         ("文" * 255, "文" * 255),
         ("שלום.txt", "שלום.txt"),
     ],
 )
-def test_filename_is_kept_without_directories(sent: str, kept: str) -> None:
+def test_filename_is_kept(sent: str, kept: str) -> None:
     assert clean_filename(sent) == kept
 
 
 @pytest.mark.parametrize(
     "sent",
     [
-        *("", " ", "..", "a/", "a\0b", "a%0Ab", "a%0db", "a\x85b", "photo\u202egpj.exe", "\u200fx", "a\u2028b"),
+        *(
+            "",
+            " ",
+            "..",
+            "a/",
+            "../../etc/passwd",
+            "C:\\a.txt",
+            "a\0b",
+            "a%0Ab",
+            "a%0db",
+            "a\x85b",
+            "photo\u202egpj.exe",
+            "\u200fx",
+            "a\u2028b",
+        ),
         *("x" * 256, "😀" * 128, "x" * 10_000, "\ud800"),
     ],
     ids=ascii,

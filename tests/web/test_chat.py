@@ -220,3 +220,9 @@ def test_a_model_without_a_copy_is_told_which_models_have_one(bench: Bench) -> N
         "model",
         True,
     )
+
+
+def test_the_key_of_a_large_body_is_checked_before_it_is_read(bench: Bench) -> None:
+    nonsense = b"{" * (2 << 20)
+    answer = bench.call("POST", "/chat/completions", "sk-unknown", data=nonsense, content_type="application/json")
+    assert answer.status_code == 401

@@ -1,0 +1,78 @@
+"""Lists and look-ups find their rows by an index, however many files there are."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from managed_files import queries
+
+SQL = queries.load()
+# 20,000 files of which the caller owns a tenth and its team a tenth.
+FILES = """
+    INSERT INTO files (id, owner, team, filename, purpose, mime_type, state, bytes, sha256, created_at)
+    SELECT 'file-' || n, 'user-' || n % 10, CASE WHEN n % 10 < 5 THEN 'team-' || n / 7 % 10 END, 'a.pdf',
+        (ARRAY['user_data', 'batch', 'vision', 'assistants'])[1 + n % 4], 'application/pdf', 'stored', 1, '\\x00',
+        now() - n * interval '1 second'
+    FROM generate_series(1, 20000) AS n
+"""
+COPIES = """
+    INSERT INTO copies (file_id, account, provider, state, remote_id)
+    SELECT id, 'account', 'openai', 'ready', 'remote' FROM files
+"""
+CALLER = {"user_id": "user-1", "team_id": "team-1", "admin": False}
+PAGE: dict[str, Any] = {**CALLER, "after": None, "limit": 21, "purpose": None}
+ASKED: dict[str, tuple[str, dict[str, Any]]] = {
+    "first page": ("list_files_desc", PAGE),
+    "oldest first": ("list_files_asc", PAGE),
+    "deep page": ("list_files_desc", PAGE | {"after": "file-15001"}),
+    "deep page, oldest first": ("list_files_asc", PAGE | {"after": "file-5001"}),
+    "of one purpose": ("list_files_desc", PAGE | {"purpose": "batch"}),
+    "deep page of one purpose": ("list_files_desc", PAGE | {"purpose": "batch", "after": "file-15001"}),
+    "without a team": ("list_files_desc", PAGE | {"team_id": None}),
+    "after a file that is gone": ("list_files_desc", PAGE | {"after": "file-mf-gone"}),
+    "one file": ("file_of_caller", {**CALLER, "id": "file-77"}),
+    "one file of an admin": ("file_of_caller", {**CALLER, "id": "file-77", "admin": True}),
+    "files of a chat": ("caller_and_files", {"digest": b"x", "master_user": "user-1", "ids": ["file-1", "file-77"]}),
+    "due copies": ("claim_due_copies", {"limit": 100}),
+    "expired files": ("expire_files", {"limit": 100}),
+    "lost leases": ("end_expired_leases", {"limit": 100}),
+}
+
+
+@pytest.fixture(scope="module")
+def many(database_url: str, server_url: str) -> Iterator[psycopg.Connection]:
+    """A database with many files, its statistics up to date."""
+    name = f"{conninfo_to_dict(database_url)['dbname']}_many"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template_mf".encode())
+        with psycopg.connect(make_conninfo(database_url, dbname=name), autocommit=True) as connection:
+            for statement in (FILES, COPIES, "ANALYZE"):
+                connection.execute(statement.encode())
+            yield connection
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("question", sorted(ASKED))
+def test_no_question_reads_a_whole_table(question: str, mode: str, many: psycopg.Connection) -> None:
+    name, parameters = ASKED[question]
+    many.execute(f"SET plan_cache_mode = {mode}".encode())
+    plan = [row[0] for row in many.execute(b"EXPLAIN " + SQL[name].text.encode(), parameters)]
+    assert [line for line in plan if "Seq Scan on files" in line or "Seq Scan on copies" in line] == []
+
+
+@pytest.mark.parametrize("after", [None, "file-19001"])
+def test_a_page_touches_few_rows(after: str | None, many: psycopg.Connection) -> None:
+    text = b"EXPLAIN (ANALYZE, FORMAT JSON) " + SQL["list_files_desc"].text.encode()
+    row = many.execute(text, PAGE | {"after": after}).fetchone()
+    assert row is not None
+    assert most_rows(row[0][0]["Plan"]) <= 200
+
+
+def most_rows(node: dict[str, Any]) -> float:
+    """The most rows that any node of the plan has read, rows that its filter threw away included."""
+    own = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+    return max([float(own), *(most_rows(inner) for inner in node.get("Plans", ()))])
