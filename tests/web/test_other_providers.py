@@ -114,7 +114,7 @@ def test_an_id_of_another_gateway_of_this_kind_is_forwarded(bench: Bench, others
 def test_a_target_that_stores_no_files_is_refused(bench: Bench, others: Others) -> None:
     answer = bench.upload(f"{GROQ}, {MISTRAL}")
 
-    told = "groq stores no files for chat" in answer.text
+    told = "served by groq, which stores no files for chat" in answer.text
     assert (answer.status_code, told, list(others.groq.requests), others.mistral.files) == (400, True, [], {})
 
 
