@@ -127,7 +127,7 @@ def test_what_a_provider_stored_before_it_was_cut_off_is_not_stored_twice(client
 @pytest.mark.parametrize(("model", "path"), [(GPT, CHAT), (GEMINI, GENERATE)])
 def test_a_stream_that_breaks_raises(client: OpenAI, providers: Providers, model: str, path: str) -> None:
     for server in (providers.openai, providers.google):
-        server.inject(Fault(path=path, cut="mid_stream", pieces=40))
+        server.inject(Fault(path=path, cut="mid_stream", pieces=12))
     with pytest.raises(APIError, match="cut off"):
         stream_text(client, model)
 
