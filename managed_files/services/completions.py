@@ -29,7 +29,8 @@ class Completions:
         if caller is None:
             raise Unauthorized("Incorrect API key provided, or it has expired or been revoked.")
         self._check(found, files, caller)
-        return self._dispatch.answer(Chat(body, found, files), caller, fallbacks)
+        in_order = {file_id: files[file_id] for file_id in ids if file_id in files}
+        return self._dispatch.answer(Chat(body, found, in_order), caller, fallbacks)
 
     def _check(self, found: Sequence[Reference], files: Mapping[str, Sequence[Copy]], caller: Caller) -> None:
         for item in found:

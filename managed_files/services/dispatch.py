@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from managed_files.errors import GatewayError, Inexpressible, ProviderFailed, Unavailable
@@ -46,30 +47,44 @@ class Dispatch:
     def answer(self, chat: Chat, caller: Caller, fallbacks: Sequence[str] | None = None) -> ChatAnswer:
         """The first answer. `fallbacks`: the request's own, instead of the configured. Raises the first group's error.
 
-        Ids are resolved anew for every group, so that a fallback answers only if it holds the files too.
+        Ids are resolved anew for every group, so that a fallback answers only if it holds the files too. Where all
+        deployments of the group rest after failures, the fallbacks are asked before them.
         """
         trip, model = _Trip(chat, caller), chat.body["model"]
-        try:
-            return self._from_group(model, trip)
-        except GatewayError as error:
-            names = self._next_groups(model, error, fallbacks) if retries.another_group_may_do(error) else ()
-            answer = next(filter(None, (self._from_fallback(name, trip) for name in names)), None)
-            if answer is None:
-                raise
+        routing.group(model, self._deployments, caller)  # who may not use it gets none of its fallbacks either
+        usual = self._next_groups(model, None, fallbacks)
+        asked = usual if usual and self._rests(model, trip) else []
+        if answer := self._from_fallbacks(asked, trip):
             return answer
-
-    def _from_fallback(self, name: str, trip: _Trip) -> ChatAnswer | None:
-        """None whatever went wrong, be it that this key may not use the group: the client asked for another one."""
         try:
-            return self._from_group(name, trip)
-        except GatewayError:
-            return None
+            return self._from_group(model, trip, hurry=bool(usual) and not asked)
+        except GatewayError as error:
+            if not retries.another_group_may_do(error):
+                raise
+            names = [name for name in self._next_groups(model, error, fallbacks) if name not in asked]
+            if answer := self._from_fallbacks(names, trip):
+                return answer
+            raise
 
-    def _next_groups(self, model: str, error: GatewayError, own: Sequence[str] | None) -> list[str]:
-        names = own if own is not None else self._router.fallbacks_of(model, too_long=retries.too_long(error))
+    def _from_fallbacks(self, names: Sequence[str], trip: _Trip) -> ChatAnswer | None:
+        """None whatever goes wrong, be it that this key may not use a group: the client asked for another one."""
+        for name in sorted(names, key=lambda name: self._rests(name, trip)):
+            with suppress(GatewayError):
+                return self._from_group(name, trip)
+        return None
+
+    def _next_groups(self, model: str, error: GatewayError | None, own: Sequence[str] | None) -> list[str]:
+        long = error is not None and retries.too_long(error)
+        names = own if own is not None else self._router.fallbacks_of(model, too_long=long)
         return [name for name in dict.fromkeys(names) if name != model]
 
-    def _from_group(self, model: str, trip: _Trip) -> ChatAnswer:
+    def _rests(self, model: str, trip: _Trip) -> bool:
+        """Whether nobody there could be asked now. Not a check of rights."""
+        members = [item for item in self._deployments if item.model_group == model]
+        return all(self._health.snapshot(item).cooling for item in routing.holders(members, trip.chat.files))
+
+    def _from_group(self, model: str, trip: _Trip, *, hurry: bool = False) -> ChatAnswer:
+        """`hurry`: wait for nobody who rests, for there is another group to ask."""
         holders = self._holders(model, trip)
         untried, retry = holders, 0
         while True:
@@ -84,7 +99,7 @@ class Dispatch:
             except ProviderFailed as failure:
                 failure.message = f"The model {model} failed: {failure.message}"
                 pause = retries.pause_before(retry, failure, others=bool(untried))
-                if pause is None or retry == self._router.num_retries:
+                if pause is None or retry == self._router.num_retries or (hurry and self._rests(model, trip)):
                     raise
                 retry += 1
                 self._pause(pause)
