@@ -1,10 +1,13 @@
 """Gateways whose model groups have several deployments, before stand-ins that can be stopped one by one."""
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from werkzeug.test import TestResponse
 
 from managed_files.providers.registry import CATALOG
@@ -12,13 +15,14 @@ from managed_files.sandbox import Fault, GeminiSandbox, OpenAISandbox
 from managed_files.sandbox.gemini import DEFAULT_KEY as GEMINI_KEY
 from managed_files.sandbox.openai import DEFAULT_KEY
 from managed_files.settings import parse
-from tests.e2e.gateway import wait_until as wait_until
 from tests.gateway import MASTER_KEY, NEVER, TEXT, Bench, StandIns
 
 PAIR, LEFT, RIGHT, STUDIO = "pair", "left", "right", "studio"
 LEFT_MODEL, RIGHT_MODEL, STUDIO_MODEL = "openai/gpt-4o", "openai/gpt-4o-mini", "gemini/gemini-2.0-flash"
 CHAT = "/v1/chat"
 Entry = dict[str, Any]
+FIRST, LAST = {"weight": 1e9}, {"weight": 1e-9}
+STORY = {"type": "text", "text": "Tell me a long story. " * 20}
 Start = Callable[..., Bench]
 
 
@@ -70,20 +74,27 @@ def told_to_fail(*servers: OpenAISandbox, **fault: Any) -> None:
         server.inject(Fault(path=CHAT, **{"times": None, "status": 503} | fault))
 
 
-@contextmanager
-def running_trio() -> Iterator[Trio]:
+@pytest.fixture
+def trio() -> Iterator[Trio]:
+    """Three stand-ins of this test's own."""
     with OpenAISandbox() as left, OpenAISandbox() as right, GeminiSandbox() as studio:
         yield Trio(left, right, studio)
 
 
-def gateway(url: str, stand_ins: StandIns, entries: list[Entry], **router: Any) -> Bench:
-    """One gateway with these entries and `router_settings`."""
-    raw = {
-        "model_list": entries,
-        "general_settings": {"master_key": MASTER_KEY, "database_url": url, "reconcile_interval": NEVER},
-        "router_settings": router,
-    }
-    return Bench(parse(raw, CATALOG, {}), stand_ins)
+@pytest.fixture
+def start(url: str, stand_ins: StandIns) -> Iterator[Start]:
+    """Starts gateways with entries and `router_settings`, without retries unless told otherwise."""
+    with ExitStack() as stack:
+
+        def begin(entries: list[Entry], **router: Any) -> Bench:
+            raw = {
+                "model_list": entries,
+                "general_settings": {"master_key": MASTER_KEY, "database_url": url, "reconcile_interval": NEVER},
+                "router_settings": {"num_retries": 0} | router,
+            }
+            return stack.enter_context(closing(Bench(parse(raw, CATALOG, {}), stand_ins)))
+
+        yield begin
 
 
 def by(answer: TestResponse) -> tuple[int, str | None, str | None]:
@@ -95,6 +106,18 @@ def by(answer: TestResponse) -> tuple[int, str | None, str | None]:
 def message(answer: TestResponse) -> str:
     """The error's words."""
     return str((answer.get_json(silent=True) or {})["error"]["message"])
+
+
+def who_answers(bench: Bench, *parts: Any, times: int = 20) -> Counter[str | None]:
+    """The deployments of the pair that answered, and how often."""
+    return Counter(by(bench.chat(PAIR, *parts))[1] for _ in range(times))
+
+
+def words_of(stream: str) -> tuple[str, str]:
+    """The text of a stream, and its last event."""
+    *events, last = [event.removeprefix("data: ") for event in stream.strip().split("\n\n")]
+    chunks = [choice for event in events for choice in json.loads(event)["choices"]]
+    return "".join(choice["delta"].get("content") or "" for choice in chunks), last
 
 
 def held_stream(bench: Bench, model: str) -> TestResponse:

@@ -5,3 +5,5 @@ from tests.gateway_fixtures import facts as facts
 from tests.gateway_fixtures import running as running
 from tests.gateway_fixtures import sql as sql
 from tests.gateway_fixtures import stand_ins as stand_ins
+from tests.routed import start as start
+from tests.routed import trio as trio

@@ -2,18 +2,18 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from managed_files.sandbox import OpenAISandbox
-from tests import routed
-from tests.gateway import CONTENT, Bench, StandIns, file_part
+from tests.e2e.gateway import wait_until
+from tests.gateway import CONTENT, file_part
 from tests.gateway_fixtures import Sql
 from tests.routed import (
+    CHAT,
     LEFT,
     LEFT_MODEL,
     PAIR,
@@ -28,28 +28,10 @@ from tests.routed import (
     held_stream,
     message,
     told_to_fail,
-    wait_until,
 )
 
 TOO_LONG = {"status": 400, "body": {"error": {"message": "too long", "code": "context_length_exceeded"}}}
 REQUESTS, THREADS = 200, 8
-
-
-@pytest.fixture
-def trio() -> Iterator[Trio]:
-    with routed.running_trio() as trio:
-        yield trio
-
-
-@pytest.fixture
-def start(url: str, stand_ins: StandIns) -> Iterator[Start]:
-    """Starts gateways without retries, ended with the test."""
-    with ExitStack() as stack:
-
-        def begin(entries: list[routed.Entry], **router: Any) -> Bench:
-            return stack.enter_context(closing(routed.gateway(url, stand_ins, entries, **{"num_retries": 0} | router)))
-
-        yield begin
 
 
 @pytest.mark.parametrize(
@@ -275,5 +257,5 @@ def test_after_a_provider_died_the_pair_goes_on_and_takes_it_back(trio: Trio, st
 
 
 def _stop_in_mid_flight(server: OpenAISandbox) -> None:
-    server.wait_for(lambda request: request.path.startswith(routed.CHAT), count=REQUESTS // 4)
+    server.wait_for(lambda request: request.path.startswith(CHAT), count=REQUESTS // 4)
     server.stop()
