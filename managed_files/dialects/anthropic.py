@@ -15,6 +15,7 @@ class AnthropicDialect:
 
     name = "anthropic"
     passthrough = False
+    parts = ("text", "image_url", "file")
 
     def request(self, body: dict[str, Any], model: str) -> dict[str, Any]:
         return anthropic_request.translate(body, model)

@@ -18,6 +18,9 @@ class Exchange:
     functions: bool = False
 
 
+PARTS = ("text", "image_url", "input_audio", "file")  # OpenAI's types of content parts
+
+
 class ChatStream(Protocol):
     """Translates one provider's stream. Any split of the same bytes gives the same chunks."""
 
@@ -39,6 +42,10 @@ class Dialect(Protocol):
 
     @property
     def passthrough(self) -> bool: ...
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The types of content parts that can be said in this format; a model may still refuse one."""
 
     def request(self, body: dict[str, Any], model: str) -> dict[str, Any]:
         """OpenAI's body, its parts already resolved, to the provider's. Raises InvalidRequest naming the field."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from managed_files.dialects import converse_request
-from managed_files.dialects.base import Exchange
+from managed_files.dialects.base import PARTS, Exchange
 from managed_files.dialects.converse_answer import extras, finish_reason, message, refusal, usage
 from managed_files.dialects.converse_stream import ConverseStream
 from managed_files.errors import ProviderFailed
@@ -14,6 +14,7 @@ class ConverseDialect:
 
     name = "converse"
     passthrough = False
+    parts = PARTS
 
     def request(self, body: dict[str, Any], model: str) -> dict[str, Any]:
         return converse_request.translate(body, model)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from managed_files.dialects import gemini_request
-from managed_files.dialects.base import Exchange
+from managed_files.dialects.base import PARTS, Exchange
 from managed_files.dialects.gemini_answer import block_reason, choice, usage
 from managed_files.dialects.gemini_stream import GeminiStream
 from managed_files.errors import Inexpressible, ProviderFailed
@@ -14,6 +14,7 @@ class GeminiDialect:
 
     name = "gemini"
     passthrough = False
+    parts = PARTS
 
     def request(self, body: dict[str, Any], model: str) -> dict[str, Any]:
         return gemini_request.translate(body, model)

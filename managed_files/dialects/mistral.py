@@ -3,7 +3,7 @@
 from typing import Any
 
 from managed_files.dialects import mistral_request
-from managed_files.dialects.base import Exchange
+from managed_files.dialects.base import PARTS, Exchange
 from managed_files.dialects.mistral_answer import choice, usage
 from managed_files.dialects.mistral_stream import MistralStream, head
 from managed_files.errors import ProviderFailed
@@ -14,6 +14,7 @@ class MistralDialect:
 
     name = "mistral"
     passthrough = False
+    parts = PARTS
 
     def request(self, body: dict[str, Any], model: str) -> dict[str, Any]:
         return mistral_request.translate(body, model)

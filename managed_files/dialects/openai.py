@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from managed_files.dialects.base import Exchange
+from managed_files.dialects.base import PARTS, Exchange
 from managed_files.dialects.sse import error_event
 
 _BORDER = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n")
@@ -17,6 +17,7 @@ class OpenAIDialect:
 
     name = "openai"
     passthrough = True
+    parts = PARTS
 
     def request(self, body: dict[str, Any], model: str) -> dict[str, Any]:
         """The same body for the provider's model. Unknown fields pass."""

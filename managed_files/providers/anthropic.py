@@ -36,6 +36,7 @@ class Anthropic(Provider):
 
     name = "anthropic"
     dialect = "anthropic"
+    expiry = "passed on"
     prefixes = ("anthropic",)
     parameters = (
         Parameter("api_key", env=("ANTHROPIC_API_KEY",), secret=True, identity=True, required=True),

@@ -30,6 +30,9 @@ class Provider(ABC):
     parameters: ClassVar[tuple[Parameter, ...]]
     prefixes: ClassVar[tuple[str, ...]]  # what may stand before the slash in `litellm_params.model`
     stores_files: ClassVar[bool] = True  # False: no chat can name a file there, so no upload may be sent there
+    gives_back: ClassVar[str] = "no"  # what `content` may return: "yes", "not `user_data`", "no"
+    expiry: ClassVar[str] = "by the gateway"  # who ends a file's life, in the words of README's table
+    batches: ClassVar[bool] = False
 
     def __init__(self, account: Account, upstream: Upstream):
         self.account = account

@@ -35,6 +35,7 @@ class Bedrock(Provider):
 
     name = "bedrock"
     dialect = "converse"
+    gives_back = "yes"
     prefixes = ("bedrock", "bedrock_converse")
     parameters = (
         Parameter("s3_bucket_name", env=("AWS_S3_BUCKET_NAME", "S3_BUCKET_NAME"), identity=True),

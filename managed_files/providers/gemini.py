@@ -23,6 +23,7 @@ class Gemini(Provider):
 
     name = "gemini"
     dialect = "gemini_api"
+    expiry = "after 48 hours at most"
     prefixes = ("gemini",)
     parameters = (
         Parameter("api_key", env=("GEMINI_API_KEY", "GOOGLE_API_KEY"), secret=True, identity=True, required=True),

@@ -17,6 +17,8 @@ class Mistral(OpenAIServer):
 
     name = "mistral"
     dialect = "mistral"
+    gives_back = "yes"
+    expiry = "by the gateway"
     prefixes = ("mistral",)
     parameters = (
         Parameter("api_key", env=("MISTRAL_API_KEY",), secret=True, identity=True),

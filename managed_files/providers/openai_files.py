@@ -31,6 +31,8 @@ class OpenAIFiles(Provider):
     """
 
     dialect: ClassVar[str] = "openai"
+    gives_back = "not `user_data`"
+    expiry = "passed on"
     first_page: ClassVar[Mapping[str, str]] = {"limit": "1000", "order": "desc"}
 
     def __init__(self, account: Account, upstream: Upstream):

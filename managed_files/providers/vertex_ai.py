@@ -26,6 +26,7 @@ class VertexAI(Provider):
 
     name = "vertex_ai"
     dialect = "gemini"
+    gives_back = "yes"
     prefixes = ("vertex_ai",)
     parameters = (
         Parameter("vertex_project", env=("VERTEXAI_PROJECT", "GOOGLE_CLOUD_PROJECT"), identity=True),
