@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from managed_files.providers.registry import CATALOG
+from managed_files.router_settings import RouterSchema, RouterSettings
 from managed_files.settings import ConfigSchema, EntrySchema, GeneralSchema, Settings, load
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
@@ -25,7 +26,7 @@ KEYS = (
     "LITELLM_PROXY_API_KEY",
 )
 VARIABLES = dict.fromkeys((*KEYS, "MANAGED_FILES_MASTER_KEY"), "x")
-SCHEMAS = (ConfigSchema(), EntrySchema(), GeneralSchema())
+SCHEMAS = (ConfigSchema(), EntrySchema(), GeneralSchema(), RouterSchema())
 PARAMETERS = [parameter for parameters in CATALOG.parameters.values() for parameter in parameters]
 
 
@@ -57,12 +58,17 @@ def test_every_key_loads_without_a_warning(everything: Path, caplog: pytest.LogC
     assert caplog.messages == []
 
 
+def changed(told: Settings | RouterSettings, true: Settings | RouterSettings) -> set[str]:
+    """The names of the fields in which the two differ."""
+    return {item.name for item in dataclasses.fields(told) if getattr(told, item.name) != getattr(true, item.name)}
+
+
 def test_the_defaults_it_tells_are_true(everything: Path) -> None:
     told, true = load(everything, CATALOG, VARIABLES), Settings()
-    changed = {
-        field.name for field in dataclasses.fields(Settings) if getattr(told, field.name) != getattr(true, field.name)
-    }
-    assert changed == {"deployments", "master_key", "database_url", "default_target_model_names"}
+    assert (changed(told, true), changed(told.router, true.router)) == (
+        {"deployments", "master_key", "database_url", "default_target_model_names", "router"},
+        {"fallbacks", "context_window_fallbacks", "default_fallbacks"},
+    )
 
 
 @pytest.mark.parametrize("key", sorted({key for schema in SCHEMAS for key in schema.fields}))
