@@ -71,7 +71,13 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """In each worker, once it can serve: work that waits since the last run does not wait for a request."""
+    """In each worker, once it can serve: work that waits since the last run does not wait for a request.
+
+    gunicorn's own handler of SIGINT and SIGQUIT takes a lock that the interrupted code may hold, and then hangs until
+    the grace period is over. Ctrl-C reaches the workers as well as the master, which tells them what it means.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGQUIT, _leave)
     worker.wsgi.extensions["managed_files"].background.start()
 
 

@@ -66,6 +66,9 @@ class Calls:
         wire = Wire(provider.name, self._upstream, timeout_of(deployment, stream))
         answer = wire.send("POST", endpoint.url, headers=endpoint.headers, body=payload, stream=stream)
         headers = {"x-managed-files-dropped-params": ", ".join(map(quote, dropped))} if dropped else {}
+        if dialect.passthrough and not stream:
+            done(None)
+            return ChatAnswer([bytes(answer.content)], "application/json", headers)
         exchange = _exchange(body, deployment)
         if stream:
             relay = Relay(pieces(answer), dialect.stream(exchange), wire, done)
@@ -130,8 +133,6 @@ def timeout_of(deployment: Deployment, stream: bool) -> float:
 
 
 def _whole(answer: Response, dialect: Dialect, exchange: Exchange, wire: Wire) -> bytes:
-    if dialect.passthrough:
-        return bytes(answer.content)
     try:
         return json.dumps(dialect.response(answer.json(), exchange)).encode()
     except ValueError as error:

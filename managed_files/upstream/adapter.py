@@ -22,6 +22,26 @@ _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})  # RFC 9110
 _Answer = tuple[HeadResponse, AnswerBody]
 
 
+class LeanResponse(Response):
+    """A Response that is set up with what our transport gives: the parent's makes a cookie jar, and a dict to drop."""
+
+    def __init__(self, request: PreparedRequest, answer: HeadResponse, body: AnswerBody):
+        self._content = False  # type: ignore[assignment]  # requests' mark for a body that was not read yet
+        self._content_consumed = False
+        self.request = request
+        self.url = request.url or ""
+        self.status_code = answer.status
+        self.reason = answer.reason
+        self.headers = answer.fields
+        self.raw = body
+        self.encoding = None
+        self.history: list[Response] = []
+
+    def read_whole(self) -> None:
+        """Reads and keeps the body in one step; `content` would read it in pieces of 10 kB and join them."""
+        self._content, self._content_consumed = self.raw.read(), True
+
+
 class LeanAdapter(BaseAdapter):
     """The transport as `requests` knows it, so that a PreparedRequest goes in and a Response comes out."""
 
@@ -44,13 +64,12 @@ class LeanAdapter(BaseAdapter):
     ) -> Response:
         """`timeout`: seconds, None for the adapter's own. Proxies and CAs are the environment's, not the arguments'."""
         origin, url = self._locate(request.url or "")
-        body: Any = request.body
-        rest = blocks(body, chunked="Transfer-Encoding" in request.headers)
-        first = head(request, url, origin) + next(rest, b"")
+        first, rest = head(request, url, origin), blocks(request)
+        first += next(rest, b"")
         ask = partial(exchange, origin, request.method or "GET", first, rest, timeout or self._read_timeout)
-        response = _response(request, *_on_kept_or_fresh(origin, request, ask))
+        response = LeanResponse(request, *_on_kept_or_fresh(origin, request, ask))
         if not stream:
-            _ = response.content  # requests reads and keeps it on first use
+            response.read_whole()
         return response
 
     def close(self) -> None:
@@ -89,14 +108,3 @@ def _may_repeat(error: UpstreamError, request: PreparedRequest) -> bool:
         return False
     whole = request.body is None or (isinstance(request.body, bytes) and len(request.body) <= BLOCK)
     return not error.sent or (whole and request.method in _IDEMPOTENT)
-
-
-def _response(request: PreparedRequest, answer: HeadResponse, body: AnswerBody) -> Response:
-    response = Response()
-    response.status_code = answer.status
-    response.reason = answer.reason
-    response.url = request.url or ""
-    response.request = request
-    response.raw = body
-    response.headers = answer.fields
-    return response

@@ -19,7 +19,8 @@ def exchange(
     Raises UpstreamError, or what `rest` raises; either way the connection is closed at once, so that the provider
     sees a truncated body. `sent` is false only if the very first send failed: then nothing left this machine.
     """
-    connection.sock.settimeout(timeout)
+    if connection.sock.gettimeout() != timeout:  # setting it is a system call, which also hands the interpreter over
+        connection.sock.settimeout(timeout)
     answer = HeadResponse(connection.sock, method)
     try:
         _deliver(connection.sock, answer, origin, first, rest)

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sized
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import SplitResult
 
 from requests import PreparedRequest
-from requests.structures import CaseInsensitiveDict
 
 from managed_files.errors import LengthChanged, UpstreamError
+from managed_files.upstream.fields import Fields
 from managed_files.upstream.pool import Origin
 
 BLOCK = 256 * 1024  # bytes of a body per send
@@ -32,7 +32,8 @@ def prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | Bo
     request = PreparedRequest()
     request.method = method.upper()
     request.url = url
-    request.headers = CaseInsensitiveDict({**_STANDARD, **headers, **_framing(request.method, body)})
+    named = {**_STANDARD, **headers, **_framing(request.method, body)}
+    request.headers = Fields({name.lower(): (name, value) for name, value in named.items()})
     request.body = body  # type: ignore[assignment]  # requests takes readers too; its stubs do not say so
     return request
 
@@ -54,14 +55,17 @@ def head(request: PreparedRequest, url: SplitResult, origin: Origin) -> bytes:
     return "\r\n".join((f"{request.method} {target} HTTP/1.1", *lines, "", "")).encode("latin-1")
 
 
-def blocks(body: bytes | Body | None, *, chunked: bool) -> Blocks:
+def blocks(request: PreparedRequest) -> Blocks:
     """The body as it goes on the wire. Raises LengthChanged when a reader gives another length than it told."""
-    if isinstance(body, bytes):
-        view = memoryview(body)
-        return (view[at : at + BLOCK] for at in range(0, len(view), BLOCK))
+    body: Any = request.body  # a reader too, whatever its type says
     if body is None:
         return iter(())
-    return _chunks(body) if chunked else _exactly(len(body), body)  # type: ignore[arg-type]  # not chunked: Sized
+    if not isinstance(body, bytes):
+        return _chunks(body) if "Transfer-Encoding" in request.headers else _exactly(len(body), body)
+    if len(body) <= BLOCK:
+        return iter((body,))
+    view = memoryview(body)
+    return (view[at : at + BLOCK] for at in range(0, len(view), BLOCK))
 
 
 def _framing(method: str, body: bytes | Body | None) -> dict[str, str]:

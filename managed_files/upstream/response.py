@@ -3,26 +3,29 @@
 http.client hands every head to the email parser, which took a tenth of a whole chat request's CPU.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from http.client import BadStatusLine, HTTPException, HTTPResponse, LineTooLong, RemoteDisconnected
 from socket import socket
 
-from requests.structures import CaseInsensitiveDict
+from managed_files.upstream.fields import Fields
 
 _LONGEST_LINE = 65536
 _MOST_LINES = 100
 _FIRST_FINAL = 200  # below are interim answers: 100 Continue, 103 Early Hints
 _WITHOUT_BODY = (204, 304)
+_BLANK_LINE = re.compile(rb"\n\r?\n")
 
 
 class HeadResponse(HTTPResponse):
     """`fields`: the header fields, those that came more than once joined by commas (RFC 9110, 5.3)."""
 
+    fields: Fields
+
     def __init__(self, sock: socket, method: str):
         super().__init__(sock, method=method)
         self._bodiless = method == "HEAD"
         self._begun = False
-        self.fields: CaseInsensitiveDict[str] = CaseInsensitiveDict()
 
     def begin(self) -> None:
         """Reads the first final head, once. Raises OSError, HTTPException or ValueError."""
@@ -30,40 +33,18 @@ class HeadResponse(HTTPResponse):
             return
         status = 0
         while status < _FIRST_FINAL:
-            version, status, self.reason = self._status_line()
-            self.fields = self._header_fields()
+            lines = self._head()
+            version, status, self.reason = _status(next(lines, ""))
+            self.fields = _fields(lines)
         self._begun, self.status = True, status
         self._set_framing(version)
 
-    def _status_line(self) -> tuple[str, int, str]:
-        line = self._line()
-        version, _, rest = line.strip().partition(" ")
-        code, _, reason = rest.strip().partition(" ")
-        if not version.startswith("HTTP/1.") or len(code) != 3 or not code.isdecimal() or code < "100":
-            raise BadStatusLine(line)
-        return version, int(code), reason.strip()
-
-    def _header_fields(self) -> CaseInsensitiveDict[str]:
-        fields: CaseInsensitiveDict[str] = CaseInsensitiveDict()
-        name = ""
-        for line in self._header_lines():
-            if line[0] in " \t":  # a folded value goes on
-                fields[name] = f"{fields.get(name, '')} {line.strip()}"
-                continue
-            name, colon, value = line.partition(":")
-            if not colon:
-                raise HTTPException("a header line without a colon")
-            value = value.strip()
-            fields[name] = f"{fields[name]}, {value}" if name in fields else value
-        return fields
-
-    def _header_lines(self) -> Iterator[str]:
-        for _ in range(_MOST_LINES):
-            line = self._line()
-            if not line.strip("\r\n"):
-                return
-            yield line
-        raise HTTPException(f"more than {_MOST_LINES} header lines")
+    def _head(self) -> Iterator[str]:
+        """The lines before the blank one; cut at once where the whole head has arrived, as it nearly always has."""
+        blank = _BLANK_LINE.search(self.fp.peek(1))
+        if blank is None:
+            return iter(self._line, "")
+        return iter(self.fp.read(blank.end()).decode("latin-1").split("\n")[:-2])
 
     def _line(self) -> str:
         line = self.fp.readline(_LONGEST_LINE + 1)
@@ -71,7 +52,7 @@ class HeadResponse(HTTPResponse):
             raise LineTooLong("head of an answer")
         if not line:
             raise RemoteDisconnected("closed before the head was complete")
-        return line.decode("latin-1")
+        return line.decode("latin-1").rstrip("\r\n")
 
     def _set_framing(self, version: str) -> None:
         """How http.client finds the end of the body, and whether the connection outlives it (RFC 9112, 6.3 and 9.3)."""
@@ -85,3 +66,30 @@ class HeadResponse(HTTPResponse):
         ends_by_closing = not self.chunked and self.length is None
         stays_open = "keep-alive" in connection if version == "HTTP/1.0" else "close" not in connection
         self.will_close = ends_by_closing or not stays_open
+
+
+def _status(line: str) -> tuple[str, int, str]:
+    """Version, code and reason."""
+    version, _, rest = line.strip().partition(" ")
+    code, _, reason = rest.strip().partition(" ")
+    if not version.startswith("HTTP/1.") or len(code) != 3 or not code.isdecimal() or code < "100":
+        raise BadStatusLine(line)
+    return version, int(code), reason.strip()
+
+
+def _fields(lines: Iterable[str]) -> Fields:
+    found: dict[str, tuple[str, str]] = {}
+    key = ""
+    for number, line in enumerate(lines):
+        if number == _MOST_LINES:
+            raise HTTPException(f"more than {_MOST_LINES} header lines")
+        name, colon, value = line.partition(":")
+        if line[0] in " \t":  # a folded value goes on
+            name, value = found.get(key, ("", ""))
+            found[key] = name, f"{value} {line.strip()}"
+            continue
+        if not colon:
+            raise HTTPException("a header line without a colon")
+        key, value = name.lower(), value.strip()
+        found[key] = (name, f"{found[key][1]}, {value}") if key in found else (name, value)
+    return Fields(found)
