@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 SQL_FOLDER = Path(__file__).resolve().parent.parent / "sql"
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 _HEAD = re.compile(r"^-- name: (\w+)\n-- (.+)\n", re.MULTILINE)
 
 
@@ -17,6 +18,12 @@ class Query:
     name: str
     description: str
     text: str
+
+
+def numbered(query: Query) -> tuple[str, tuple[str, ...]]:
+    """The text as PostgreSQL itself reads it, `$1` for the first parameter, and the parameters' names in that order."""
+    names = tuple(dict.fromkeys(_PARAMETER.findall(query.text)))
+    return _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", query.text), names
 
 
 def load(folder: Path = SQL_FOLDER) -> Mapping[str, Query]:

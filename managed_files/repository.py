@@ -91,10 +91,12 @@ class FileRepository:
         self, digest: bytes, master_user: str | None, ids: Iterable[str]
     ) -> tuple[Caller | None, dict[str, tuple[Copy, ...]]]:
         """The caller behind a key and, of the named files, the copies of those that it may use, in one statement."""
-        params = {"digest": digest, "master_user": master_user, "ids": list(ids)}
-        rows = self._db.read(self._sql["caller_and_files"], params)
-        files = {row["id"]: _copies_of(row["id"], row["mime_type"], row["copies"]) for row in rows if row["id"]}
-        return (caller_of(rows[0]) if rows else None), files
+        params = {"digest": f"\\x{digest.hex()}", "master_user": master_user, "ids": ",".join(ids)}
+        found = self._db.read_value(self._sql["caller_and_files"], params)
+        if found is None:
+            return None, {}
+        files = {key: _copies_of(key, file["mime_type"], file["copies"]) for key, file in found["files"].items()}
+        return caller_of(found), files
 
     def page(self, caller: Caller, *, after: str | None, limit: int, order: str, purpose: str | None) -> list[File]:
         """The caller's own and its team's files; `order` is asc or desc by creation."""

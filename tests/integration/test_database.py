@@ -17,7 +17,7 @@ from tests.gateway import GPT, Bench, StandIns, settings_for
 from tests.gateway_fixtures import Sql
 
 ECHO = Query("echo", "Gives back what it is given.", "SELECT %(number)s::int AS number")
-KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = %s"
+KILL = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = %s"
 FORKING = """
 import os, sys
 from concurrent.futures import ThreadPoolExecutor

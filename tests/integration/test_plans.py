@@ -35,7 +35,7 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "after a file that is gone": ("list_files_desc", PAGE | {"after": "file-mf-gone"}),
     "one file": ("file_of_caller", {**CALLER, "id": "file-77"}),
     "one file of an admin": ("file_of_caller", {**CALLER, "id": "file-77", "admin": True}),
-    "files of a chat": ("caller_and_files", {"digest": b"x", "master_user": "user-1", "ids": ["file-1", "file-77"]}),
+    "files of a chat": ("caller_and_files", {"digest": b"x", "master_user": "user-1", "ids": "file-1,file-77"}),
     "due copies": ("claim_due_copies", {"limit": 100}),
     "expired files": ("expire_files", {"limit": 100}),
     "lost leases": ("end_expired_leases", {"limit": 100}),

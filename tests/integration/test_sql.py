@@ -1,7 +1,5 @@
 """Every statement of sql/ against the migrated schema, and the way of the schema up, down and up."""
 
-import re
-
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -21,10 +19,7 @@ _SCHEMA = """
 
 @pytest.mark.parametrize("name", sorted(QUERIES))
 def test_every_statement_can_be_prepared(name: str, url: str) -> None:
-    parameters: dict[str, int] = {}
-    text = re.sub(
-        r"%\((\w+)\)s", lambda found: f"${parameters.setdefault(found[1], len(parameters) + 1)}", QUERIES[name].text
-    )
+    text, _ = queries.numbered(QUERIES[name])
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"PREPARE statement AS {text}".encode())
 
