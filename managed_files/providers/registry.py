@@ -1,6 +1,6 @@
 """Which providers there are. The one place that names them all."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from managed_files.model_list import Catalog
 from managed_files.providers.anthropic import Anthropic
@@ -27,12 +27,19 @@ _ADAPTERS: tuple[type[Provider], ...] = (
 )
 
 PROVIDERS: Mapping[str, type[Provider]] = {adapter.name: adapter for adapter in _ADAPTERS}
-CATALOG = Catalog(
-    parameters={adapter.name: adapter.parameters for adapter in _ADAPTERS},
-    names={prefix: adapter.name for adapter in _ADAPTERS for prefix in adapter.prefixes},
-    default=OpenAI.name,
-)
 _BY_PREFIX = {prefix: adapter for adapter in _ADAPTERS for prefix in adapter.prefixes}
+
+
+def catalog_of(adapters: Collection[type[Provider]]) -> Catalog:
+    """What settings need to know of them."""
+    return Catalog(
+        parameters={adapter.name: adapter.parameters for adapter in adapters},
+        names={prefix: adapter.name for adapter in adapters for prefix in adapter.prefixes},
+        default=OpenAI.name,
+    )
+
+
+CATALOG = catalog_of(_ADAPTERS)
 
 
 def provider_for(prefix: str) -> type[Provider] | None:
