@@ -71,7 +71,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = SynchronousFlask("managed_files", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect would lose an upload's body
     app.url_map.strict_slashes = False
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider, which Flask types by its base
     app.extensions["managed_files"] = gateway
     observe.install(app)
     clients.install(app)

@@ -111,7 +111,7 @@ class Programs:
     @cached_property
     def version(self) -> str:
         """As the programs tell it: `18.4`."""
-        told = subprocess.run([self.postgres, "--version"], capture_output=True, text=True, check=True)  # noqa: S603
+        told = subprocess.run([self.postgres, "--version"], capture_output=True, text=True, check=True)  # noqa: S603 - see run
         if not (number := re.search(r"\d+(\.\d+)?", told.stdout)):
             raise ConfigError(f"{self.postgres} tells no version.")
         return number[0]

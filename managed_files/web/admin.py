@@ -49,18 +49,7 @@ def blueprint(auth: Authenticator, keys: KeyRepository) -> Blueprint:
     @routes.post("/key/generate")
     @auth.admin
     def generate(caller: Caller) -> Response:
-        wanted = checked(GenerateRequest(), request.get_json(silent=True))
-        duration = wanted.pop("duration")
-        new = NewKey(
-            user_id=wanted["user_id"],
-            team_id=wanted["team_id"],
-            models=tuple(wanted["models"]),
-            admin=wanted["admin"],
-            seconds=None if duration is None else seconds_of(duration),
-            alias=wanted["key_alias"],
-            metadata=wanted["metadata"],
-        )
-        key, row = keys.create(new, caller.user_id)
+        key, row = keys.create(_wanted(request.get_json(silent=True)), caller.user_id)
         return jsonify({"key": key} | _shape(row))
 
     @routes.post("/key/delete")
@@ -98,6 +87,19 @@ def blueprint(auth: Authenticator, keys: KeyRepository) -> Blueprint:
         )
 
     return routes
+
+
+def _wanted(body: Any) -> NewKey:
+    given = checked(GenerateRequest(), body)
+    return NewKey(
+        user_id=given["user_id"],
+        team_id=given["team_id"],
+        models=tuple(given["models"]),
+        admin=given["admin"],
+        seconds=None if given["duration"] is None else seconds_of(given["duration"]),
+        alias=given["key_alias"],
+        metadata=given["metadata"],
+    )
 
 
 def _digest(key_or_token: str) -> bytes:
