@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from managed_files.errors import ContentUnavailable
+from managed_files.providers.batches import BatchApi
 from managed_files.records import Account, Copy, CopyState, Deployment, Parameter, Upload
 from managed_files.upstream import Upstream
 
@@ -32,7 +33,7 @@ class Provider(ABC):
     stores_files: ClassVar[bool] = True  # False: no chat can name a file there, so no upload may be sent there
     gives_back: ClassVar[str] = "no"  # what `content` may return: "yes", "not `user_data`", "no"
     expiry: ClassVar[str] = "by the gateway"  # who ends a file's life, in the words of README's table
-    batches: ClassVar[bool] = False
+    runs_batches: ClassVar[bool] = False  # False: the gateway runs a batch's lines itself, one chat after the other
 
     def __init__(self, account: Account, upstream: Upstream):
         self.account = account
@@ -76,3 +77,7 @@ class Provider(ABC):
     def signed(self, endpoint: ChatEndpoint, payload: bytes) -> ChatEndpoint:
         """The endpoint with the headers that depend on the body, for providers that sign it. Raises ProviderFailed."""
         return endpoint
+
+    def batches(self) -> BatchApi | None:
+        """The account's batch API; None where there is none."""
+        return None

@@ -22,7 +22,7 @@ def _row(provider: type[Provider]) -> tuple[str, ...]:
     models = ", ".join(f"`{prefix}/…`" for prefix in provider.prefixes)
     parts = ", ".join(f"`{part}`" for part in DIALECTS[provider.dialect].parts)
     stored = ("yes", provider.gives_back, provider.expiry) if provider.stores_files else ("no", "–", "–")
-    return (models, *stored, parts, "yes" if provider.batches else "no")
+    return (models, *stored, parts, "the provider's" if provider.runs_batches else "by the gateway")
 
 
 if __name__ == "__main__":

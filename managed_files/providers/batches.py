@@ -1,0 +1,75 @@
+"""The contract that a provider's batch API keeps. Knows no provider and no web framework."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from managed_files.batch_records import CHAT, BatchLimits, Job, JobOrder, LineResult
+from managed_files.records import Deployment
+
+
+class BatchApi(ABC):
+    """Jobs at one account. Made once per account and process, used by many threads at once.
+
+    Every failure is a ProviderFailed with its cause; no secret is in any message. Lines go out under keys of ours
+    (decimal numbers), so that no provider's rule about ids, and none of the client's ids, stands in the way.
+    """
+
+    holds_input: ClassVar[bool]  # True: the input is a stored file that can be read back; False: lines wait with us
+    one_model: ClassVar[bool]  # True: the model belongs to the job, so that a job's lines have one deployment
+    endpoints: ClassVar[tuple[str, ...]] = (CHAT,)
+    limits: ClassVar[BatchLimits] = BatchLimits()
+
+    @abstractmethod
+    def line(self, key: str, endpoint: str, body: dict[str, Any], deployment: Deployment) -> dict[str, Any]:
+        """One line of the provider's input. Pure. `body` is in the provider's dialect already.
+
+        Raises InvalidRequest for a body that this provider takes in chats but not in batches.
+        """
+
+    @abstractmethod
+    def key_of(self, line: dict[str, Any]) -> str:
+        """The key that `line` put there. Pure."""
+
+    @abstractmethod
+    def create(self, order: JobOrder) -> str:
+        """Makes the job; its remote id. What a failed call may have left, `find` finds and `discard` removes."""
+
+    @abstractmethod
+    def find(self, part_id: str, deployment: Deployment, since: int) -> str | None:
+        """The remote id of the job that an interrupted `create` left, if it did. `since`: Unix seconds."""
+
+    @abstractmethod
+    def job(self, job_id: str) -> Job:
+        """How far it is. A job that the provider does not know any more has FAILED."""
+
+    @abstractmethod
+    def cancel(self, job_id: str) -> None:
+        """Asks for the end of the job. One that has ended already, or is gone, is success."""
+
+    @abstractmethod
+    def results(self, job: Job) -> Iterator[LineResult]:
+        """What became of the lines, as a stream, in any order; memory stays flat. Lines may be missing."""
+
+    @abstractmethod
+    def discard(self, part_id: str, deployment: Deployment, job: Job | None) -> None:
+        """Deletes what the job wrote or needed, and the job where that can be deleted. Already gone is success.
+
+        `job`: as it was last seen, None if none was ever seen. Not the stored input: that is a copy of its own, which
+        `Provider.delete` deletes.
+        """
+
+
+def keyed(key: str, endpoint: str, body: dict[str, Any]) -> dict[str, Any]:
+    """OpenAI's own line."""
+    return {"custom_id": key, "method": "POST", "url": endpoint, "body": body}
+
+
+def json_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a text that arrives in pieces, without their newlines; blank ones are left out."""
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (line for line in whole if line.strip())
+    if rest.strip():
+        yield rest
