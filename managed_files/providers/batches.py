@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from managed_files.batch_records import CHAT, BatchLimits, Job, JobOrder, LineResult
+from managed_files.errors import ProviderFailed
 from managed_files.records import Deployment
 
 
@@ -63,6 +64,12 @@ class BatchApi(ABC):
 def keyed(key: str, endpoint: str, body: dict[str, Any]) -> dict[str, Any]:
     """OpenAI's own line."""
     return {"custom_id": key, "method": "POST", "url": endpoint, "body": body}
+
+
+def refused(key: str, failure: ProviderFailed) -> LineResult:
+    """A line that the provider refused, in the words that the same chat gets."""
+    error = {"message": failure.message, "type": failure.type, "param": failure.param, "code": failure.code}
+    return LineResult(key, failure.http_status, {"error": error})
 
 
 def json_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
