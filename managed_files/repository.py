@@ -33,10 +33,12 @@ class FileRepository:
         lease: float,
         expires_after: int | None,
         idempotency_key: str | None,
+        parent: str | None = None,
     ) -> bool:
         """Writes down the intent. `lease`, `expires_after` in seconds. False: the idempotency key is taken."""
         params = {
             "id": file.id,
+            "parent": parent,
             "owner": file.owner,
             "team": file.team,
             "filename": file.filename,

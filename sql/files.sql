@@ -81,14 +81,14 @@ SELECT f.* FROM page JOIN visible_files AS f USING (id) ORDER BY page.stored_at,
 -- Takes the file from every caller's sight; its copies wait for deletion, `grace` seconds left to this request.
 WITH deleted AS (
     UPDATE files SET state = 'deleting'
-    WHERE id = %(id)s AND state = 'stored'
-    RETURNING id, owner, team, created_at
+    WHERE (id = %(id)s OR parent = %(id)s) AND state = 'stored'
+    RETURNING id, owner, team, created_at, parent
 ), claim AS (
     DELETE FROM idempotency USING deleted WHERE idempotency.file_id = deleted.id
 ), trail AS (
     INSERT INTO audit (actor, action, subject, detail)
     SELECT %(actor)s, 'file.delete', id, jsonb_build_object('owner', owner, 'team', team, 'created_at', created_at)
-    FROM deleted
+    FROM deleted WHERE parent IS NULL
 )
 UPDATE copies SET state = 'deleting', attempts = 0, next_attempt_at = now() + %(grace)s * interval '1 second'
 FROM deleted

@@ -4,8 +4,10 @@ WITH lost AS (
     SELECT id FROM files WHERE state = 'uploading' AND lease_until < now()
     ORDER BY lease_until LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
+), doomed AS (
+    SELECT id FROM lost UNION SELECT files.id FROM files JOIN lost ON files.parent = lost.id
 ), ended AS (
-    UPDATE files SET state = 'deleting', lease_until = NULL FROM lost WHERE files.id = lost.id
+    UPDATE files SET state = 'deleting', lease_until = NULL FROM doomed WHERE files.id = doomed.id
     RETURNING files.id
 ), claim AS (
     DELETE FROM idempotency USING ended WHERE idempotency.file_id = ended.id
@@ -20,15 +22,17 @@ WITH over AS (
     SELECT id FROM files WHERE state = 'stored' AND expires_at <= now()
     ORDER BY expires_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
+), doomed AS (
+    SELECT id FROM over UNION SELECT files.id FROM files JOIN over ON files.parent = over.id
 ), ended AS (
-    UPDATE files SET state = 'deleting' FROM over WHERE files.id = over.id
-    RETURNING files.id, files.owner, files.team, files.created_at
+    UPDATE files SET state = 'deleting' FROM doomed WHERE files.id = doomed.id
+    RETURNING files.id, files.owner, files.team, files.created_at, files.parent
 ), claim AS (
     DELETE FROM idempotency USING ended WHERE idempotency.file_id = ended.id
 ), trail AS (
     INSERT INTO audit (actor, action, subject, detail)
     SELECT 'reconciler', 'file.expire', id, jsonb_build_object('owner', owner, 'team', team, 'created_at', created_at)
-    FROM ended
+    FROM ended WHERE parent IS NULL
 ), marked AS (
     UPDATE copies SET state = 'deleting', next_attempt_at = now() FROM ended WHERE copies.file_id = ended.id
 )
@@ -56,9 +60,10 @@ RETURNING copies.file_id, copies.account, copies.provider, copies.state, copies.
 DELETE FROM copies WHERE file_id = %(file_id)s AND account = ANY(%(accounts)s::text[]) AND state = 'deleting';
 
 -- name: forget_files
--- Deleted files whose last copy is gone.
+-- Deleted files whose last copy is gone, those of their children included.
 DELETE FROM files
-WHERE state = 'deleting' AND NOT EXISTS (SELECT FROM copies WHERE copies.file_id = files.id);
+WHERE state = 'deleting' AND NOT EXISTS (SELECT FROM copies WHERE copies.file_id = files.id)
+    AND NOT EXISTS (SELECT FROM files AS child JOIN copies ON copies.file_id = child.id WHERE child.parent = files.id);
 
 -- name: note_copy_error
 -- Why the last attempt at a waiting copy failed; the next one comes in `delay` seconds if given.

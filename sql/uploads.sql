@@ -6,9 +6,9 @@ WITH claim AS (
     ON CONFLICT (owner, key) DO NOTHING
     RETURNING file_id
 ), file AS (
-    INSERT INTO files (id, owner, team, filename, purpose, mime_type, state, expires_at, lease_until)
+    INSERT INTO files (id, parent, owner, team, filename, purpose, mime_type, state, expires_at, lease_until)
     SELECT
-        %(id)s, %(owner)s, %(team)s, %(filename)s, %(purpose)s, %(mime_type)s, 'uploading',
+        %(id)s, %(parent)s, %(owner)s, %(team)s, %(filename)s, %(purpose)s, %(mime_type)s, 'uploading',
         now() + %(expires_after)s * interval '1 second', now() + %(lease)s * interval '1 second'
     WHERE %(idempotency_key)s::text IS NULL OR EXISTS (SELECT FROM claim)
     RETURNING id
@@ -51,10 +51,10 @@ RETURNING state;
 WITH settled AS (
     UPDATE files SET state = 'stored', bytes = %(bytes)s, sha256 = %(sha256)s, lease_until = NULL
     WHERE id = %(id)s AND state = 'uploading'
-    RETURNING id, owner, bytes
+    RETURNING id, parent, owner, bytes
 ), trail AS (
     INSERT INTO audit (actor, action, subject, detail)
-    SELECT owner, 'file.create', id, jsonb_build_object('bytes', bytes) FROM settled
+    SELECT owner, 'file.create', id, jsonb_build_object('bytes', bytes) FROM settled WHERE parent IS NULL
 )
 SELECT id FROM settled;
 
@@ -62,7 +62,7 @@ SELECT id FROM settled;
 -- An upload that will not finish: its copies wait for deletion. `grace` seconds are left to the caller of this.
 WITH abandoned AS (
     UPDATE files SET state = 'deleting', lease_until = NULL
-    WHERE id = %(id)s AND state = 'uploading'
+    WHERE (id = %(id)s AND state = 'uploading') OR (parent = %(id)s AND state IN ('uploading', 'stored'))
     RETURNING id, created_at
 ), claim AS (
     DELETE FROM idempotency USING abandoned WHERE idempotency.file_id = abandoned.id

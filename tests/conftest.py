@@ -54,7 +54,7 @@ def database_url(server_url: str) -> str:
 def url(database_url: str) -> str:
     """The worker's database with empty tables."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("TRUNCATE files, copies, idempotency, audit, api_keys RESTART IDENTITY")
+        connection.execute("TRUNCATE files, idempotency, audit, api_keys, batches RESTART IDENTITY CASCADE")
     return database_url
 
 

@@ -1,0 +1,125 @@
+-- name: parts_of_batch
+-- The parts of a batch with what their results are read by. `custom_ids` is large, so not for look-ups.
+SELECT p.*, b.endpoint, b.status AS batch_status, b.owner, b.team,
+    floor(extract(epoch FROM b.created_at))::bigint AS created_at,
+    b.expires_at <= now() AS overdue,
+    i.stored_as
+FROM batch_parts AS p
+JOIN batches AS b ON b.id = p.batch_id
+LEFT JOIN batch_inputs AS i ON i.file_id = p.file_id AND i.number = p.input
+WHERE p.batch_id = %(batch_id)s
+ORDER BY p.number;
+
+-- name: claim_due_parts
+-- Parts that something is due for: their job to be made, looked after, counted or deleted. Of one batch if it is given,
+-- and then those that nobody has looked after for `stale` seconds. The younger the batch, the sooner comes the next look.
+WITH due AS (
+    SELECT p.batch_id, p.number FROM batch_parts AS p
+    WHERE p.next_attempt_at IS NOT NULL AND CASE
+        WHEN %(batch_id)s::text IS NULL THEN p.next_attempt_at <= now()
+        ELSE p.batch_id = %(batch_id)s AND (
+            p.next_attempt_at <= now()
+            OR (p.state <> 'waiting' AND p.results = 'none' AND p.polled_at < now() - %(stale)s * interval '1 second')
+        )
+    END
+    ORDER BY p.next_attempt_at LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE batch_parts AS p SET
+    attempts = p.attempts + 1,
+    polled_at = now(),
+    next_attempt_at = now() + CASE
+        WHEN p.state = 'waiting' OR p.results = 'deleting' OR p.state IN ('completed', 'failed', 'expired', 'cancelled')
+            THEN %(lease)s * interval '1 second'
+        ELSE greatest(%(pause)s * interval '1 second', least(interval '10 minutes', (now() - b.created_at) / 20))
+    END * (0.75 + random() / 2)
+FROM due, batches AS b
+WHERE p.batch_id = due.batch_id AND p.number = due.number AND b.id = p.batch_id
+RETURNING p.*, b.endpoint, b.status AS batch_status, b.owner, b.team,
+    floor(extract(epoch FROM b.created_at))::bigint AS created_at,
+    b.expires_at <= now() AS overdue,
+    (SELECT i.stored_as FROM batch_inputs AS i WHERE i.file_id = p.file_id AND i.number = p.input) AS stored_as;
+
+-- name: renew_part_leases
+-- Keeps parts whose jobs are being made or counted from being taken for left ones.
+UPDATE batch_parts SET next_attempt_at = now() + %(lease)s * interval '1 second'
+WHERE id = ANY(%(ids)s::text[]) AND next_attempt_at IS NOT NULL;
+
+-- name: note_job
+-- The part's job exists: written down the moment it is known.
+WITH noted AS (
+    UPDATE batch_parts SET
+        job_id = %(job_id)s, state = 'validating', attempts = 0, error = NULL,
+        next_attempt_at = now() + %(pause)s * interval '1 second'
+    WHERE id = %(id)s AND state = 'waiting'
+    RETURNING batch_id
+)
+SELECT batch_id FROM noted;
+
+-- name: begin_runs
+-- The gateway runs the part's lines itself, chunk by chunk.
+WITH part AS (
+    UPDATE batch_parts SET state = 'in_progress', attempts = 0, next_attempt_at = now() + %(pause)s * interval '1 second'
+    WHERE id = %(id)s AND state = 'waiting'
+    RETURNING batch_id, number, account, file_id, input
+), begun AS (
+    UPDATE batches SET in_progress_at = coalesce(in_progress_at, now()) FROM part WHERE batches.id = part.batch_id
+)
+INSERT INTO batch_runs (batch_id, number, chunk, account)
+SELECT part.batch_id, part.number, l.chunk, part.account
+FROM part JOIN batch_lines AS l ON l.file_id = part.file_id AND l.input = part.input
+RETURNING chunk;
+
+-- name: note_part
+-- How far a part's job is. Once it has ended, its results are to be counted.
+WITH noted AS (
+    UPDATE batch_parts SET
+        state = %(state)s,
+        completed = coalesce(%(completed)s, completed),
+        failed = coalesce(%(failed)s, failed),
+        outputs = %(outputs)s,
+        error = %(error)s,
+        ended_at = CASE WHEN %(ended)s THEN coalesce(ended_at, now()) END,
+        next_attempt_at = CASE
+            WHEN %(ended)s THEN now() + %(lease)s * interval '1 second'
+            ELSE next_attempt_at
+        END
+    WHERE id = %(id)s AND results = 'none' AND state NOT IN ('completed', 'failed', 'expired', 'cancelled')
+    RETURNING batch_id, number
+), idle AS (
+    DELETE FROM batch_runs USING noted
+    WHERE %(ended)s AND batch_runs.batch_id = noted.batch_id AND batch_runs.number = noted.number
+)
+UPDATE batches SET in_progress_at = coalesce(in_progress_at, now()) FROM noted
+WHERE batches.id = noted.batch_id AND %(state)s <> 'validating';
+
+-- name: note_part_error
+-- Why the last attempt at a part failed; the next one comes in `delay` seconds.
+UPDATE batch_parts SET error = %(error)s, next_attempt_at = now() + %(delay)s * interval '1 second'
+WHERE id = %(id)s AND next_attempt_at IS NOT NULL;
+
+-- name: count_part
+-- A part's results are counted: what its lines of the output and error files will be.
+UPDATE batch_parts SET
+    results = 'kept', completed = %(completed)s, failed = %(failed)s, output_bytes = %(output_bytes)s,
+    error_bytes = %(error_bytes)s, usage = %(usage)s, next_attempt_at = NULL
+WHERE id = %(id)s AND results = 'none'
+RETURNING batch_id;
+
+-- name: doom_results
+-- Results of batches whose output and error files are both gone are deleted at their providers.
+UPDATE batch_parts AS p SET results = 'deleting', attempts = 0, next_attempt_at = now()
+FROM batches AS b
+WHERE p.batch_id = b.id AND p.results = 'kept' AND b.ended_at IS NOT NULL
+    AND NOT EXISTS (SELECT FROM files AS f WHERE f.batch_id = b.id AND f.state = 'stored')
+RETURNING p.id;
+
+-- name: forget_results
+-- What a part left at its provider is gone, and what the gateway kept of it too.
+WITH gone AS (
+    UPDATE batch_parts SET results = 'gone', next_attempt_at = NULL, outputs = '{}'
+    WHERE id = %(id)s AND results = 'deleting'
+    RETURNING batch_id, number
+)
+DELETE FROM batch_results USING gone
+WHERE batch_results.batch_id = gone.batch_id AND batch_results.number = gone.number;

@@ -1,0 +1,62 @@
+-- name: claim_run
+-- The next free chunk of lines that the gateway runs itself at one of these accounts, and what of it is done already.
+WITH free AS (
+    SELECT batch_id, number, chunk FROM batch_runs
+    WHERE account = ANY(%(accounts)s::text[]) AND lease_until <= now()
+    ORDER BY lease_until, chunk LIMIT 1
+    FOR UPDATE SKIP LOCKED
+), taken AS (
+    UPDATE batch_runs AS r SET lease_until = now() + %(lease)s * interval '1 second'
+    FROM free
+    WHERE r.batch_id = free.batch_id AND r.number = free.number AND r.chunk = free.chunk
+    RETURNING r.*
+)
+SELECT taken.batch_id, taken.number, taken.chunk, taken.account, l.data, b.endpoint, b.owner, b.team, p.id AS part_id,
+    ARRAY(
+        SELECT key FROM batch_results AS d
+        WHERE d.batch_id = taken.batch_id AND d.number = taken.number AND d.chunk = taken.chunk
+    ) AS done
+FROM taken
+JOIN batches AS b ON b.id = taken.batch_id
+JOIN batch_parts AS p ON p.batch_id = taken.batch_id AND p.number = taken.number
+JOIN batch_lines AS l ON l.file_id = p.file_id AND l.input = p.input AND l.chunk = taken.chunk;
+
+-- name: renew_run
+-- Keeps a chunk that is being run; no row once its part has ended, be it cancelled.
+UPDATE batch_runs SET lease_until = now() + %(lease)s * interval '1 second'
+WHERE batch_id = %(batch_id)s AND number = %(number)s AND chunk = %(chunk)s
+RETURNING chunk;
+
+-- name: keep_result
+-- What came of one line; the first answer stays.
+INSERT INTO batch_results (batch_id, number, chunk, key, data)
+SELECT %(batch_id)s, %(number)s, %(chunk)s, %(key)s, %(data)s
+WHERE EXISTS (SELECT FROM batch_parts WHERE batch_id = %(batch_id)s AND number = %(number)s AND results = 'none')
+ON CONFLICT DO NOTHING;
+
+-- name: end_run
+-- A chunk is done. The last one brings its part to be looked after at once.
+WITH done AS (
+    DELETE FROM batch_runs WHERE batch_id = %(batch_id)s AND number = %(number)s AND chunk = %(chunk)s
+    RETURNING batch_id, number, chunk
+)
+UPDATE batch_parts SET next_attempt_at = now()
+FROM done
+WHERE batch_parts.batch_id = done.batch_id AND batch_parts.number = done.number AND batch_parts.state = 'in_progress'
+    AND NOT EXISTS (
+        SELECT FROM batch_runs AS r
+        WHERE r.batch_id = done.batch_id AND r.number = done.number AND r.chunk <> done.chunk
+    )
+RETURNING batch_parts.id;
+
+-- name: progress_of_runs
+-- How many lines of a part are done, and how many chunks are left.
+SELECT
+    (SELECT count(*) FROM batch_results WHERE batch_id = %(batch_id)s AND number = %(number)s) AS done,
+    (SELECT count(*) FROM batch_runs WHERE batch_id = %(batch_id)s AND number = %(number)s) AS left;
+
+-- name: results_of_runs
+-- The next results of lines that the gateway ran itself.
+SELECT chunk, key, data FROM batch_results
+WHERE batch_id = %(batch_id)s AND number = %(number)s AND (chunk, key) > (%(after_chunk)s, %(after_key)s)
+ORDER BY chunk, key LIMIT %(limit)s;
