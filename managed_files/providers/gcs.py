@@ -3,11 +3,11 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from managed_files.errors import GatewayError
 from managed_files.providers.resumable import ResumableUpload
-from managed_files.providers.wire import Wire
+from managed_files.providers.wire import Download, Wire
 from managed_files.records import Upload
 
 _CANCELLED = 499
@@ -51,9 +51,21 @@ class Bucket:
         """204, or 404 when it is gone already."""
         self._wire.send("DELETE", self._object(uri), headers=self._headers(), accept=(404,))
 
-    def content(self, uri: str) -> Iterator[bytes]:
+    def content(self, uri: str) -> Download:
         """The object's bytes in pieces."""
         return self._wire.download(f"{self._object(uri)}?alt=media", headers=self._headers())
+
+    def below(self, folder: str) -> Iterator[str]:
+        """The `gs://` addresses of all objects below that of a folder, in the order of their names, page by page."""
+        bucket, prefix = _split(f"{folder.rstrip('/')}/")
+        query = {"prefix": prefix, "fields": "items(name),nextPageToken"}
+        while True:
+            url = f"{self._objects(bucket)}?{urlencode(query)}"
+            page = self._wire.call("GET", url, headers=self._headers())
+            yield from (f"gs://{bucket}/{item['name']}" for item in page.get("items", ()))
+            if not page.get("nextPageToken"):
+                return
+            query["pageToken"] = page["nextPageToken"]
 
     def _begun(self, uri: str, mime_type: str) -> str:
         """The session's address. It is a credential of its own: whoever has it may write the object."""
@@ -79,7 +91,10 @@ class Bucket:
 
     def _object(self, uri: str) -> str:
         bucket, name = _split(uri)
-        return f"{self._endpoint}/storage/v1/b/{quote(bucket, safe='')}/o/{quote(name, safe='')}"
+        return f"{self._objects(bucket)}/{quote(name, safe='')}"
+
+    def _objects(self, bucket: str) -> str:
+        return f"{self._endpoint}/storage/v1/b/{quote(bucket, safe='')}/o"
 
 
 def _split(uri: str) -> tuple[str, str]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from managed_files.dialects.gemini_types import for_gemini
 from managed_files.errors import ProviderFailed
 from managed_files.providers.base import ChatEndpoint, Provider
-from managed_files.providers.gemini_files import HOST, File, GeminiFiles, expiry_of, planned_uri, state_of
+from managed_files.providers.gemini_batches import GeminiBatches
+from managed_files.providers.gemini_files import HOST, File, GeminiFiles, expiry_of, path_of, planned_uri, state_of
 from managed_files.providers.parts import as_file_part
 from managed_files.providers.wire import Wire
 from managed_files.records import Account, Copy, CopyState, Deployment, Parameter, Upload
@@ -23,6 +23,7 @@ class Gemini(Provider):
 
     name = "gemini"
     dialect = "gemini_api"
+    runs_batches = True
     expiry = "after 48 hours at most"
     prefixes = ("gemini",)
     parameters = (
@@ -34,6 +35,7 @@ class Gemini(Provider):
         super().__init__(account, upstream)
         self._wire = Wire(self.name, upstream, float(account.params.get("timeout") or 600))
         self._files = GeminiFiles(account.params.get("api_base") or HOST, self._wire, self._headers)
+        self._batches = GeminiBatches(account.name, self._files, self._wire, self._headers)
 
     def planned_id(self, upload: Upload) -> str:
         return planned_uri(self.account.name, upload.file_id)
@@ -44,13 +46,8 @@ class Gemini(Provider):
         if size is None:
             size = upload.source.wait()
         uri = self.planned_id(upload)
-        session = self._files.begin(uri, upload.filename, _stored_type(upload), upload.source, size)
-        try:
-            session.send()
-        except BaseException:
-            session.cancel()
-            raise
-        return self._copy(upload, session.file or self._found(uri))
+        file = self._files.store(uri, upload.filename, _stored_type(upload), upload.source, size)
+        return self._copy(upload, file or self._found(uri))
 
     def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
         """`file.format` is the MIME type that goes with the URI: the client's own word, or what is stored."""
@@ -72,11 +69,13 @@ class Gemini(Provider):
         return CopyState.FAILED if file is None else state_of(file)
 
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
-        model = deployment.model if "/" in deployment.model else f"models/{deployment.model}"
         # without alt=sse the stream is one JSON array
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
         headers = {**self._headers(), **_extra_headers(deployment.params), "Content-Type": "application/json"}
-        return ChatEndpoint(f"{self._files.url(quote(model, safe='/'))}:{method}", headers)
+        return ChatEndpoint(f"{self._files.url(path_of(deployment.model))}:{method}", headers)
+
+    def batches(self) -> GeminiBatches:
+        return self._batches
 
     def _found(self, uri: str) -> File:
         """The file whose upload is complete, although the answer that told of it was lost."""

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from managed_files.errors import ProviderFailed
 from managed_files.providers.gemini_upload import GeminiUpload
-from managed_files.providers.wire import Wire
+from managed_files.providers.wire import Download, Wire
 from managed_files.records import CopyState, Source
 
 HOST = "https://generativelanguage.googleapis.com"
@@ -66,12 +66,22 @@ class GeminiFiles:
         granularity = answer.headers.get("X-Goog-Upload-Chunk-Granularity", "")
         return GeminiUpload(self._here(session), size, granularity, self._wire, source, self._pause)
 
+    def store(self, uri: str, filename: str, mime_type: str, source: Source, size: int) -> File | None:
+        """Sends the whole file; its resource, unless the answer that told it was lost. A failure cancels the rest."""
+        session = self.begin(uri, filename, mime_type, source, size)
+        try:
+            session.send()
+        except BaseException:
+            session.cancel()
+            raise
+        return session.file
+
     def get(self, uri: str) -> File | None:
         """The file's resource; None for one that is not there."""
         try:
             file: dict[str, Any] = self._wire.call("GET", self._of(uri), headers=self._headers())
         except ProviderFailed as refused:
-            if _means_gone(refused):
+            if means_gone(refused):
                 return None
             raise
         return file
@@ -81,8 +91,12 @@ class GeminiFiles:
         try:
             self._wire.send("DELETE", self._of(uri), headers=self._headers())
         except ProviderFailed as refused:
-            if not _means_gone(refused):
+            if not means_gone(refused):
                 raise
+
+    def content(self, uri: str) -> Download:
+        """The bytes of a file that Google made; those of an uploaded one are refused."""
+        return self._wire.download(f"{self._of(uri)}:download?alt=media", headers=self._headers())
 
     def _of(self, uri: str) -> str:
         return self.url(f"files/{quote(_last(uri), safe='')}")
@@ -91,6 +105,11 @@ class GeminiFiles:
         """The session at our own host, as google-genai does it: so a proxy before Google sees the bytes as well."""
         here = urlsplit(self._host)
         return urlunsplit(urlsplit(session)._replace(scheme=here.scheme, netloc=here.netloc))
+
+
+def path_of(model: str) -> str:
+    """A model's place below the API's version; a tuned one is told with its own collection."""
+    return quote(model if "/" in model else f"models/{model}", safe="/")
 
 
 def planned_uri(account: str, file_id: str) -> str:
@@ -120,7 +139,7 @@ def _last(uri: str) -> str:
     return uri.rpartition("/")[2]
 
 
-def _means_gone(refused: ProviderFailed) -> bool:
+def means_gone(refused: ProviderFailed) -> bool:
     """Google answers 403 for a file that is not there, as for another project's, and says that "it may not exist".
 
     Its other 403s (a key that is blocked, a service that is off) do not say so. Should the key have moved to another

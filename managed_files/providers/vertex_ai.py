@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from managed_files.errors import ProviderFailed
 from managed_files.providers.base import ChatEndpoint, Provider
 from managed_files.providers.gcs import Bucket
 from managed_files.providers.google_credentials import GoogleCredentials
 from managed_files.providers.parts import as_file_part
+from managed_files.providers.vertex_batches import VertexBatches
+from managed_files.providers.vertex_places import DEFAULT_LOCATION, place_of, url_of
 from managed_files.providers.wire import Wire
 from managed_files.records import Account, Copy, CopyState, Deployment, Parameter, Upload
 from managed_files.upstream import Upstream
 
 _STORAGE = "https://storage.googleapis.com"
-_DEFAULT_LOCATION = "us-central1"
 
 
 class VertexAI(Provider):
@@ -27,10 +27,11 @@ class VertexAI(Provider):
     name = "vertex_ai"
     dialect = "gemini"
     gives_back = "yes"
+    runs_batches = True
     prefixes = ("vertex_ai",)
     parameters = (
         Parameter("vertex_project", env=("VERTEXAI_PROJECT", "GOOGLE_CLOUD_PROJECT"), identity=True),
-        Parameter("vertex_location", env=("VERTEXAI_LOCATION", "GOOGLE_CLOUD_LOCATION"), default=_DEFAULT_LOCATION),
+        Parameter("vertex_location", env=("VERTEXAI_LOCATION", "GOOGLE_CLOUD_LOCATION"), default=DEFAULT_LOCATION),
         Parameter("vertex_credentials", identity=True, secret=True),
         Parameter("gcs_bucket_name", env=("GCS_BUCKET_NAME",), identity=True, required=True),
         Parameter("storage_endpoint", env=("STORAGE_EMULATOR_HOST",), default=_STORAGE, identity=True),
@@ -44,6 +45,7 @@ class VertexAI(Provider):
         wire = Wire(self.name, upstream, float(params.get("timeout") or 600))
         endpoint = params.get("storage_endpoint") or _STORAGE
         self._bucket = Bucket(endpoint, params["gcs_bucket_name"], wire, self._credentials.headers)
+        self._batches = VertexBatches(params, wire, self._bucket, self._credentials)
 
     def planned_id(self, upload: Upload) -> str:
         return self._bucket.uri(upload.file_id, upload.filename)
@@ -67,31 +69,14 @@ class VertexAI(Provider):
         return self._bucket.content(remote_id)
 
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
-        params = deployment.params
-        location = params.get("vertex_location") or _DEFAULT_LOCATION
-        base = (params.get("api_base") or _host(location)).rstrip("/")
         # without alt=sse the stream is one JSON array
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
-        path = f"projects/{self._project(deployment)}/locations/{location}/{_model(deployment.model)}"
+        name = f"{place_of(deployment, self._credentials.project)}/{_model(deployment.model)}"
         headers = {**self._credentials.headers(), "Content-Type": "application/json"}
-        return ChatEndpoint(f"{base}/v1/{path}:{method}", headers)
+        return ChatEndpoint(f"{url_of(name, deployment.params)}:{method}", headers)
 
-    def _project(self, deployment: Deployment) -> str:
-        project = deployment.params.get("vertex_project") or self._credentials.project()
-        if not project:
-            raise ProviderFailed(
-                self.name, "vertex_ai: no project. Set vertex_project in the entry, or GOOGLE_CLOUD_PROJECT."
-            )
-        return str(project)
-
-
-def _host(location: str) -> str:
-    """Regional, global, or one of the two multi-regions."""
-    if location == "global":
-        return "https://aiplatform.googleapis.com"
-    if location in ("us", "eu"):
-        return f"https://aiplatform.{location}.rep.googleapis.com"
-    return f"https://{location}-aiplatform.googleapis.com"
+    def batches(self) -> VertexBatches:
+        return self._batches
 
 
 def _model(model: str) -> str:
