@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from managed_files.sandbox.batch_jobs import BatchJobs, BatchSteering
+from managed_files.sandbox.gemini_batches import ContentBatches
 from managed_files.sandbox.gemini_calls import with_errors_in_an_array
 from managed_files.sandbox.gemini_files import LIFE, FileStore, StoredFile
 from managed_files.sandbox.gemini_models import StudioModels
@@ -21,7 +23,7 @@ _MAX_REQUEST = 100 << 20
 ProjectHandler = Callable[[Request, str], Reply]
 
 
-class GeminiSandbox(Server):
+class GeminiSandbox(BatchSteering, Server):
     """The API with `api_keys` (key → project; keys of one project share its files) and the usual models.
 
     `file_life`: seconds. `processing`: how often a video or a sound is looked at before it is usable. `granularity`:
@@ -47,6 +49,8 @@ class GeminiSandbox(Server):
         self.store = FileStore(self._shelf, file_life, processing)
         self._uploads = Uploads(self.store, self._shelf, lambda: self.url, granularity, max_file_bytes)
         self._models = StudioModels(self.store, self.project_of, max_request_bytes)
+        self.batch_jobs = BatchJobs()
+        self.content_batches = ContentBatches(self._models, self.store, self._shelf, self.batch_jobs)
         super().__init__(port=port, receive_rate=receive_rate)
 
     @property
@@ -55,17 +59,24 @@ class GeminiSandbox(Server):
         return self.store.files
 
     def routes(self) -> list[Route]:
-        return [route for version in _VERSIONS for route in self._routes_of(version)]
+        versioned = [route for version in _VERSIONS for route in self._routes_of(version)]
+        return [*self.batch_controls(), *versioned]
 
     def _routes_of(self, version: str) -> list[Route]:
-        files, model = f"/{version}/files", f"/{version}/models/{{model}}"
+        files, model, batches = f"/{version}/files", f"/{version}/models/{{model}}", f"/{version}/batches"
         return [
             Route("POST", f"/upload{files}", self._upload),
             Route("GET", files, self._guarded(self.store.page)),
+            Route("GET", f"{files}/{{id}}:download", self._guarded(self.store.download)),
             Route("GET", f"{files}/{{id}}", self._guarded(self.store.retrieve)),
             Route("DELETE", f"{files}/{{id}}", self._guarded(self.store.delete)),
             Route("POST", f"{model}:generateContent", with_errors_in_an_array(self._models.generate)),
             Route("POST", f"{model}:streamGenerateContent", with_errors_in_an_array(self._models.stream)),
+            Route("POST", f"{model}:batchGenerateContent", self._guarded(self.content_batches.create)),
+            Route("GET", batches, self._guarded(self.content_batches.page)),
+            Route("GET", f"{batches}/{{id}}", self._guarded(self.content_batches.retrieve)),
+            Route("POST", f"{batches}/{{id}}:cancel", self._guarded(self.content_batches.cancel)),
+            Route("DELETE", f"{batches}/{{id}}", self._guarded(self.content_batches.delete)),
         ]
 
     def _upload(self, request: Request) -> Reply:
@@ -107,6 +118,7 @@ class GeminiSandbox(Server):
         self._shelf.close()
 
     def _clear(self) -> None:
+        self.content_batches.clear()
         self._uploads.clear()
         self.store.clear()
 

@@ -17,6 +17,7 @@ from managed_files.sandbox.wire import Reply, Request, json_reply
 
 HOST = "https://generativelanguage.googleapis.com"  # stands in every URI, whatever this server's address is
 BROKEN = b"BROKEN"  # a file that begins so cannot be processed
+GENERATED = "batch-"  # how the names of the files begin that Google makes
 LIFE = 48 * 3600.0
 _SLOW = ("video/", "audio/")
 
@@ -33,6 +34,7 @@ class StoredFile:
     created_at: float
     expires_at: float
     looks_left: int = 0
+    generated: bool = False
 
     @property
     def uri(self) -> str:
@@ -68,8 +70,10 @@ class StoredFile:
             "sha256Hash": base64.b64encode(bytes.fromhex(self.blob.sha256)).decode(),
             "uri": self.uri,
             "state": self.state,
-            "source": "UPLOADED",
+            "source": "GENERATED" if self.generated else "UPLOADED",
         }
+        if self.generated:
+            resource["downloadUri"] = f"{self.uri}:download?alt=media"
         if self.display_name:
             resource["displayName"] = self.display_name
         if self.state == "FAILED":
@@ -120,6 +124,14 @@ class FileStore:
             self._files[file_id] = file
         return file
 
+    def add_generated(self, project: str, file_id: str, mime_type: str, blob: Blob) -> StoredFile:
+        """A file that Google made, which can be downloaded."""
+        now = time.time()
+        file = StoredFile(file_id, project, "", mime_type, blob, now, now + self._life, generated=True)
+        with self._lock:
+            self._files[file_id] = file
+        return file
+
     def get(self, project: str, file_id: str) -> StoredFile:
         """Raises a 403 for one that is not there, in the words that Google has for another project's as well."""
         file = next((file for file in self.files.values() if (file.id, file.project) == (file_id, project)), None)
@@ -135,6 +147,13 @@ class FileStore:
         reply = json_reply(file.resource())
         file.looks_left = max(file.looks_left - 1, 0)
         return reply
+
+    def download(self, request: Request, project: str) -> Reply:
+        """`:download?alt=media`: only what Google made itself."""
+        file = self.get(project, request.args["id"])
+        if not file.generated or request.query.get("alt") != "media":
+            raise invalid("Only generated files can be downloaded, with alt=media.")
+        return Reply(200, file.blob.pieces(0, file.bytes), {"Content-Type": file.mime_type})
 
     def delete(self, request: Request, project: str) -> Reply:
         file = self.get(project, request.args["id"])

@@ -54,15 +54,23 @@ class StudioModels(ModelCalls):
 
     def generation(self, request: Request) -> Generation:
         project, model = self._project_of(request), request.args["model"]
+        self.check(model)
+        if (request.body.length or 0) > self._max_request_bytes:
+            raise invalid(f"Request payload size exceeds the limit: {self._max_request_bytes} bytes.")
+        return self.answer(project, parsed_body(request), model)
+
+    def check(self, model: str) -> None:
+        """Raises a 404 for a model that does not exist."""
         if model not in MODELS:
             raise refused(
                 404,
                 f"models/{model} is not found for API version v1beta, or is not supported for generateContent. "
                 "Call ListModels to see the list of available models and their supported methods.",
             )
-        if (request.body.length or 0) > self._max_request_bytes:
-            raise invalid(f"Request payload size exceeds the limit: {self._max_request_bytes} bytes.")
-        return Generation(_checked(parsed_body(request)), model, StoredMedia(self._store, project))
+
+    def answer(self, project: str, body: Json, model: str) -> Generation:
+        """What the model makes of a request in camelCase, with the project's files. Raises a 400."""
+        return Generation(_checked(body), model, StoredMedia(self._store, project))
 
 
 def _checked(body: Json) -> Json:

@@ -11,6 +11,27 @@ from managed_files.sandbox.google_errors import invalid
 _MESSAGES: dict[str, dict[str, str]] = {
     "CreateFileRequest": {"file": "File"},
     "File": {"name": "string", "displayName": "string", "mimeType": "string", "sizeBytes": "any"},
+    "BatchPredictionJob": {
+        "displayName": "string",
+        "model": "string",
+        "inputConfig": "PredictionInput",
+        "outputConfig": "PredictionOutput",
+        "labels": "map",
+    },
+    "PredictionInput": {"instancesFormat": "string", "gcsSource": "GcsSource"},
+    "GcsSource": {"uris": "string[]"},
+    "PredictionOutput": {"predictionsFormat": "string", "gcsDestination": "GcsDestination"},
+    "GcsDestination": {"outputUriPrefix": "string"},
+    "BatchGenerateContentRequest": {"batch": "GenerateContentBatch"},
+    "GenerateContentBatch": {
+        "displayName": "string",
+        "model": "string",
+        "inputConfig": "BatchInput",
+        "priority": "any",
+    },
+    "BatchInput": {"fileName": "string", "requests": "InlinedRequests"},
+    "InlinedRequests": {"requests": "InlinedRequest[]"},
+    "InlinedRequest": {"request": "map", "metadata": "map"},
     "Request": {
         "contents": "Content[]",
         "systemInstruction": "Content",

@@ -10,7 +10,7 @@ from managed_files.sandbox.answers import Json
 from managed_files.sandbox.body import ClientGone
 from managed_files.sandbox.faults import ConnectionCut
 from managed_files.sandbox.gemini_calls import parsed_body
-from managed_files.sandbox.gemini_files import FileStore
+from managed_files.sandbox.gemini_files import GENERATED, FileStore
 from managed_files.sandbox.google_errors import invalid, refused
 from managed_files.sandbox.partial import Partial
 from managed_files.sandbox.store import Shelf
@@ -127,6 +127,8 @@ def _metadata(request: Request) -> Json:
     meta: Json = {} if request.body.ended else parsed_body(request, "CreateFileRequest").get("file", {})
     if "name" in meta and not _NAME.fullmatch(meta["name"]):
         raise invalid("* CreateFileRequest.file.name: must be lowercase letters, digits and dashes, at most 40.")
+    if meta.get("name", "").startswith(f"files/{GENERATED}"):
+        raise invalid(f"* CreateFileRequest.file.name: names that begin with {GENERATED} are Google's own.")
     if len(meta.get("displayName", "")) > _LONGEST_DISPLAY_NAME:
         raise invalid(f"* CreateFileRequest.file.display_name: at most {_LONGEST_DISPLAY_NAME} characters.")
     return meta

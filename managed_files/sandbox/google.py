@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from managed_files.sandbox.batch_jobs import BatchJobs, BatchSteering
 from managed_files.sandbox.gcs import Buckets, StoredObject
 from managed_files.sandbox.gcs_resumable import Sessions
 from managed_files.sandbox.gcs_uploads import Uploads
@@ -13,6 +14,7 @@ from managed_files.sandbox.routing import Handler, Route
 from managed_files.sandbox.server import Server
 from managed_files.sandbox.store import Shelf
 from managed_files.sandbox.vertex import Models
+from managed_files.sandbox.vertex_batches import PredictionJobs
 from managed_files.sandbox.wire import Reply, Request, json_reply
 
 _OBJECTS = "/storage/v1/b/{bucket}/o"
@@ -20,7 +22,7 @@ _UPLOADS = "/upload/storage/v1/b/{bucket}/o"
 _MODEL = "projects/{project}/locations/{location}/publishers/google/models/{model}"
 
 
-class GoogleSandbox(Server):
+class GoogleSandbox(BatchSteering, Server):
     """One project with its buckets. `foreign_buckets` exist but belong to somebody else.
 
     `token_life`: seconds until an access token is refused. `keep_up_to`: larger objects are measured, not kept.
@@ -45,6 +47,8 @@ class GoogleSandbox(Server):
         self._sessions = Sessions(self.buckets, self._shelf, lambda: self.url)
         self._uploads = Uploads(self.buckets, self._shelf, self._sessions)
         self.models = Models(project, self.buckets)
+        self.batch_jobs = BatchJobs()
+        self.predictions = PredictionJobs(project, self.models, self.buckets, self._shelf, self.batch_jobs)
         super().__init__(port=port, receive_rate=receive_rate)
 
     @property
@@ -58,6 +62,7 @@ class GoogleSandbox(Server):
 
     def routes(self) -> list[Route]:
         return [
+            *self.batch_controls(),
             *self.tokens.routes(),
             Route("POST", _UPLOADS, self._storage(self._uploads.begin)),
             Route("PUT", _UPLOADS, self._sessions.resume),
@@ -66,6 +71,11 @@ class GoogleSandbox(Server):
             Route("GET", _OBJECTS + "/{object}", self._storage(self.buckets.get)),
             Route("DELETE", _OBJECTS + "/{object}", self._storage(self.buckets.delete)),
             Route("GET", "/download" + _OBJECTS + "/{object}", self._storage(self.buckets.download)),
+            *(
+                Route(route.method, route.pattern, self._ai(route.handler))
+                for version in ("v1", "v1beta1")
+                for route in self.predictions.routes(version)
+            ),
             *(
                 Route("POST", f"/{version}/{_MODEL}:{method}", self._ai(handler))
                 for version in ("v1", "v1beta1")
@@ -103,11 +113,13 @@ class GoogleSandbox(Server):
 
     def reset(self) -> None:
         super().reset()
+        self.predictions.clear()
         self._sessions.clear()
         self.buckets.clear()
 
     def stop(self) -> None:
         super().stop()
+        self.predictions.clear()
         self._sessions.clear()
         self.buckets.clear()
         self._shelf.close()

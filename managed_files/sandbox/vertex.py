@@ -11,6 +11,10 @@ from managed_files.sandbox.gemini_rules import UNABLE
 from managed_files.sandbox.google_errors import invalid, refused
 from managed_files.sandbox.wire import Request
 
+_MOST_LABELS = 64
+_LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
+
 
 class ObjectMedia(Media):
     """Files are objects, named by gs:// URIs, and every use has to tell the MIME type."""
@@ -42,7 +46,11 @@ class Models(ModelCalls):
         self._media = ObjectMedia(buckets)
 
     def generation(self, request: Request) -> Generation:
-        project, location, model = (request.args[name] for name in ("project", "location", "model"))
+        self.check(*(request.args[name] for name in ("project", "location", "model")))
+        return self.answer(parsed_body(request), request.args["model"])
+
+    def check(self, project: str, location: str, model: str) -> None:
+        """Raises a 403 or 404 for a model that this project cannot use."""
         if project != self._project:
             raise refused(
                 403,
@@ -53,4 +61,20 @@ class Models(ModelCalls):
         if model not in MODELS:
             name = f"projects/{project}/locations/{location}/publishers/google/models/{model}"
             raise refused(404, f"Publisher Model `{name}` was not found or your project does not have access to it.")
-        return Generation(parsed_body(request), model, self._media)
+
+    def answer(self, body: Json, model: str) -> Generation:
+        """What the model makes of a request in camelCase. Raises a 400."""
+        _check_labels(body.get("labels") or {})
+        return Generation(body, model, self._media)
+
+
+def _check_labels(labels: Json) -> None:
+    """Google Cloud's rules for labels. Raises a 400."""
+    if len(labels) > _MOST_LABELS:
+        raise invalid(f"{UNABLE} it has more than {_MOST_LABELS} labels.")
+    for key, value in labels.items():
+        if not _LABEL_KEY.fullmatch(key) or not isinstance(value, str) or not _LABEL_VALUE.fullmatch(value):
+            raise invalid(
+                f"{UNABLE} the label {key!r}: {value!r} is invalid. Keys and values can contain only lowercase "
+                "letters, numeric characters, underscores and dashes, and are at most 63 characters long."
+            )
