@@ -14,7 +14,7 @@ from managed_files.records import Upload
 from managed_files.sandbox.azure import AzureSandbox
 from managed_files.sandbox.batch_jobs import BatchSteering
 from tests.contract.bench import FILE_ID, Bench
-from tests.contract.benches import AzureBench, CompatibleBench, OpenAIBench
+from tests.contract.benches import AzureBench, CompatibleBench, GeminiBench, OpenAIBench, VertexAIBench
 
 Json = dict[str, Any]
 
@@ -166,9 +166,26 @@ class GroqBatchBench(BatchBench, CompatibleBench):
     unknown_job = "batch_" + "0" * 26
 
 
+class VertexAIBatchBench(BatchBench, VertexAIBench):
+    label = "vertex_ai"
+    create_path = "/v1/projects/[^/]+/locations/us-central1/batchPredictionJobs$"
+    unknown_job = "projects/424242424242/locations/us-central1/batchPredictionJobs/1"
+    unasked: ClassVar[Mapping[str, str | None]] = {"cancelled": None, "expired": None}
+
+
+class GeminiBatchBench(BatchBench, GeminiBench):
+    label = "gemini"
+    create_path = "/v1beta/models/[^/]+:batchGenerateContent$"
+    unknown_job = "batches/" + "0" * 36
+    unasked: ClassVar[Mapping[str, str | None]] = {"cancelled": None, "expired": None}
+    half_kept = False
+
+
 BATCH_BENCHES: tuple[type[BatchBench], ...] = (
     OpenAIBatchBench,
     AzureBatchBench,
     DatedAzureBatchBench,
     GroqBatchBench,
+    VertexAIBatchBench,
+    GeminiBatchBench,
 )
