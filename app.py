@@ -10,13 +10,20 @@ from typing import Any
 from flask import Flask
 
 from managed_files import migrate
+from managed_files.batch_repository import BatchRepository
 from managed_files.database import Database
 from managed_files.fanout import Fanout
 from managed_files.keys import KeyRepository
 from managed_files.local_postgres import LocalPostgres
 from managed_files.providers.registry import CATALOG, build
 from managed_files.repository import FileRepository
+from managed_files.run_repository import RunRepository
 from managed_files.services.attempt import Tools
+from managed_files.services.batches.batches import Batches
+from managed_files.services.batches.following import Follower, Followers
+from managed_files.services.batches.intake import Rewriting
+from managed_files.services.batches.results import Results
+from managed_files.services.batches.storing import BatchUploads
 from managed_files.services.calls import Calls
 from managed_files.services.completions import Completions
 from managed_files.services.deletion import Deletion
@@ -27,7 +34,7 @@ from managed_files.services.leases import LeaseKeeper
 from managed_files.services.reconciler import Reconciler, ReconcilerThread
 from managed_files.settings import Settings, load
 from managed_files.upstream import Upstream
-from managed_files.web import admin, clients, completions, errors, files, health, models, observe
+from managed_files.web import admin, batches, clients, completions, errors, files, health, models, observe
 from managed_files.web.auth import Authenticator
 
 _MIB = 1024 * 1024
@@ -42,6 +49,7 @@ class Gateway:
     repository: FileRepository
     keys: KeyRepository
     files: Files
+    batches: Batches
     completions: Completions
     reconciler: Reconciler
     background: ReconcilerThread
@@ -85,12 +93,29 @@ def build_gateway(settings: Settings, url: str) -> Gateway:
     """Wires the parts together, for the application and for commands that serve nothing."""
     database = Database(url, max_connections=settings.database_connections)
     repository, keys, upstream = FileRepository(database), KeyRepository(database), Upstream()
+    batch_repository, runs = BatchRepository(database), RunRepository(database)
     providers = {name: build(account, upstream) for name, account in settings.accounts.items()}
     deletion = Deletion(repository, providers, Fanout(16))
     tools = Tools(repository, providers, Fanout(256), LeaseKeeper(repository), deletion, settings.processing_timeout)
-    reconciler = Reconciler(repository, providers, deletion)
     router = settings.router
     calls = Calls(providers, upstream, router.drop_params)
+    results = Results(providers, settings.deployments, runs)
+    follower = Follower(
+        Followers(
+            batch_repository,
+            repository,
+            runs,
+            providers,
+            settings.deployments,
+            results,
+            LeaseKeeper(batch_repository),
+            Fanout(16),
+        )
+    )
+    batches = Batches(repository, batch_repository, follower, results, Fanout(16), settings.webhook_hosts)
+    rewriting = Rewriting(repository, providers, settings.deployments, calls, settings.max_batch_lines)
+    uploads = BatchUploads(tools, batch_repository, rewriting)
+    reconciler = Reconciler(repository, providers, deletion, follower)
     health = Health(router.allowed_fails, router.cooldown_time)
     dispatch = Dispatch(settings.deployments, calls, health, router)
     return Gateway(
@@ -98,7 +123,8 @@ def build_gateway(settings: Settings, url: str) -> Gateway:
         database=database,
         repository=repository,
         keys=keys,
-        files=Files(settings.deployments, tools, settings.default_target_model_names),
+        files=Files(settings.deployments, tools, uploads, batches, settings.default_target_model_names),
+        batches=batches,
         completions=Completions(repository, dispatch, settings.allow_provider_file_ids),
         reconciler=reconciler,
         background=ReconcilerThread(reconciler, database, settings.reconcile_interval),
@@ -126,6 +152,7 @@ def _register(app: Flask, gateway: Gateway) -> None:
     auth = Authenticator(settings.master_key, gateway.keys)
     blueprints = [
         files.blueprint(auth, gateway.files, settings.max_file_size_mb * _MIB),
+        batches.blueprint(auth, gateway.batches),
         completions.blueprint(auth, gateway.completions, settings.max_request_size_mb * _MIB),
         models.blueprint(auth, settings.deployments),
         admin.blueprint(auth, gateway.keys),

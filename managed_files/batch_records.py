@@ -84,3 +84,141 @@ class LineResult:
     code: str | None = None
     message: str | None = None
     request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where lines are answered: a deployment, by what survives a restart."""
+
+    model_group: str
+    deployment: str  # its entry's own text, `provider/model`
+    account: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Lines of a file for one place. `target`: the model group that the whole file was rewritten for, if it was.
+
+    `stored_as`: the child file that the provider holds; None: the lines wait with us. `readable`: they still can be
+    read. `custom_ids`: key → the client's id.
+    """
+
+    number: int
+    target: str | None
+    place: Place
+    endpoint: str
+    lines: int
+    stored_as: str | None
+    readable: bool = True
+    custom_ids: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """What a client asks for, checked. `window`, `output_expires_after` in seconds."""
+
+    id: str
+    owner: str
+    team: str | None
+    input_file_id: str
+    target: str | None
+    endpoint: str
+    completion_window: str
+    window: int
+    metadata: Mapping[str, str] | None = None
+    output_expires_after: int | None = None
+    webhook_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One provider's share of a batch, with what its next step needs.
+
+    `state`: `waiting` before its job is made, then a JobState. `results`: `none` until they are counted, then `kept`,
+    `deleting`, `gone`. `cancelling`, `overdue`: of the whole batch. `attempts` of the step that is due now.
+    """
+
+    id: str
+    batch_id: str
+    number: int
+    place: Place
+    file_id: str
+    input: int
+    stored_as: str | None
+    endpoint: str
+    lines: int
+    state: str
+    results: str
+    attempts: int
+    created_at: int
+    owner: str
+    team: str | None
+    cancelling: bool
+    overdue: bool
+    job: Job | None
+    error: str | None
+    custom_ids: Mapping[str, str] = field(repr=False)
+
+    @property
+    def ended(self) -> bool:
+        return self.state != "waiting" and JobState(self.state).ended
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a part's results come to. Sizes in bytes of what they will be in the output and error files."""
+
+    completed: int
+    failed: int
+    output_bytes: int
+    error_bytes: int
+    usage: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as its callers see it. Times in Unix seconds.
+
+    `status` as it is kept: `in_progress` and `cancelling` while any part is not done. `states`: of its parts.
+    """
+
+    id: str
+    owner: str
+    team: str | None
+    input_file_id: str
+    target: str | None
+    endpoint: str
+    completion_window: str
+    metadata: Mapping[str, str] | None
+    status: str
+    created_at: int
+    expires_at: int
+    in_progress_at: int | None
+    cancelling_at: int | None
+    finalizing_at: int | None
+    ended_at: int | None
+    output_file_id: str | None
+    error_file_id: str | None
+    states: tuple[str, ...]
+    collected: bool
+    total: int
+    completed: int
+    failed: int
+    usage: tuple[Mapping[str, int], ...]
+    parts: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A chunk of lines that the gateway runs itself. `done`: keys of those that have their result."""
+
+    batch_id: str
+    number: int
+    chunk: int
+    account: str
+    endpoint: str
+    owner: str
+    team: str | None
+    lines: tuple[bytes, ...] = field(repr=False)
+    done: frozenset[str] = frozenset()

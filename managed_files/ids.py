@@ -5,7 +5,10 @@ import secrets
 import string
 
 FILE_ID_PREFIX = "file-mf-"
+BATCH_ID_PREFIX = "batch_mf"
+PART_ID_PREFIX = "part-"
 _ALPHABET = string.ascii_letters + string.digits
+_SMALL = string.ascii_lowercase + string.digits
 _LENGTH = 32  # of 62 letters: 190 bits
 _FILE_ID = re.compile(rf"{FILE_ID_PREFIX}[A-Za-z0-9]{{{_LENGTH}}}")
 
@@ -13,6 +16,16 @@ _FILE_ID = re.compile(rf"{FILE_ID_PREFIX}[A-Za-z0-9]{{{_LENGTH}}}")
 def new_file_id() -> str:
     """`file-mf-` and 32 random letters and digits: 40 characters. OpenAI's own ids hold no second dash."""
     return FILE_ID_PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+def new_batch_id() -> str:
+    """`batch_mf` and 32 random letters and digits: 40 characters."""
+    return BATCH_ID_PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+def new_part_id() -> str:
+    """`part-` and 32 random small letters and digits (165 bits), for every provider takes those in a name."""
+    return PART_ID_PREFIX + "".join(secrets.choice(_SMALL) for _ in range(_LENGTH))
 
 
 def is_file_id(text: str) -> bool:

@@ -95,7 +95,10 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What the client sees. `bytes` is None while the upload runs; times in Unix seconds."""
+    """What the client sees. `bytes` is None while the upload runs; times in Unix seconds.
+
+    `batch_id`: the batch that writes it; such a file has no copies, its content is read from the batch's parts.
+    """
 
     id: str
     owner: str
@@ -107,6 +110,7 @@ class File:
     bytes: int | None = None
     expires_at: int | None = None
     copies: tuple[Copy, ...] = ()
+    batch_id: str | None = None
 
 
 class Reader(Protocol):

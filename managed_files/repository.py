@@ -100,6 +100,15 @@ class FileRepository:
         files = {key: _copies_of(key, file["mime_type"], file["copies"]) for key, file in found["files"].items()}
         return caller_of(found), files
 
+    def files_of_caller(self, ids: Sequence[str], caller: Caller) -> dict[str, tuple[Copy, ...]]:
+        """Of the named files the copies of those that a known caller may use."""
+        rows = self._db.read(self._sql["files_of_caller"], {"ids": list(ids)} | _identity(caller))
+        return {row["id"]: _copies_of(row["id"], row["mime_type"], row["copies"]) for row in rows}
+
+    def copies_of_child(self, file_id: str) -> list[Copy]:
+        """Where a part of another file is stored."""
+        return _copies(self._db.read(self._sql["copies_of_child"], {"id": file_id}))
+
     def page(self, caller: Caller, *, after: str | None, limit: int, order: str, purpose: str | None) -> list[File]:
         """The caller's own and its team's files; `order` is asc or desc by creation."""
         params = _identity(caller) | {"after": after, "limit": limit, "purpose": purpose}
@@ -201,4 +210,5 @@ def _file(row: Row) -> File:
         bytes=row["bytes"],
         expires_at=row["expires_at"],
         copies=_copies_of(row["id"], row["mime_type"], row["copies"]),
+        batch_id=row["batch_id"],
     )

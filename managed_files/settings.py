@@ -36,6 +36,10 @@ class Settings:
     max_request_size_mb: int = 128
     processing_timeout: float = 30.0
     reconcile_interval: float = 5.0
+    max_batch_lines: int = 50_000
+    max_batch_file_size_mb: int = 200
+    webhook_hosts: tuple[str, ...] = ()
+    webhook_secret: str | None = field(default=None, repr=False)
     database_connections: int = 8
     router: RouterSettings = field(default_factory=RouterSettings)
 
@@ -57,6 +61,10 @@ class GeneralSchema(Schema):
     max_request_size_mb = fields.Integer(validate=validate.Range(min=1))
     processing_timeout = fields.Float(validate=validate.Range(min=0))
     reconcile_interval = fields.Float(validate=validate.Range(min=0.05))
+    max_batch_lines = fields.Integer(validate=validate.Range(min=1))
+    max_batch_file_size_mb = fields.Integer(validate=validate.Range(min=1))
+    webhook_hosts = fields.List(fields.String())
+    webhook_secret = fields.String(allow_none=True)
     database_connections = fields.Integer(validate=validate.Range(min=2))
 
     @pre_load
@@ -142,8 +150,8 @@ def _general(given: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any
         found = next((environ[name] for name in variables if environ.get(name)), None)
         if key not in values and found is not None:
             values[key] = found
-    if "default_target_model_names" in values:
-        values["default_target_model_names"] = tuple(values["default_target_model_names"])
+    for key in {"default_target_model_names", "webhook_hosts"} & values.keys():
+        values[key] = tuple(values[key])
     if "data_dir" in values:
         values["data_dir"] = Path(values["data_dir"])
     return values

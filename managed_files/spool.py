@@ -13,6 +13,7 @@ from managed_files.errors import LengthChanged, SpoolBroken, Unavailable
 from managed_files.slices import Slice as Slice
 
 _HEAD_BYTES = 8 * 1024
+_PIECE = 256 * 1024
 _WRONG_LENGTH = "The file did not have the length that the request promised."
 
 
@@ -74,6 +75,14 @@ class Spool:
             self._closed = True
             if not self._users:
                 self._file.close()
+
+    def written(self) -> Iterator[bytes]:
+        """What has been written so far, in pieces. Never waits for more."""
+        end, position = self._written, 0
+        while position < end:
+            piece = self.read_at(position, min(end - position, _PIECE))
+            position += len(piece)
+            yield piece
 
     def size(self) -> int | None:
         """Total bytes: the true number once finished, until then the promise, if there is one."""

@@ -31,7 +31,7 @@ RETURNING chunk;
 -- What came of one line; the first answer stays.
 INSERT INTO batch_results (batch_id, number, chunk, key, data)
 SELECT %(batch_id)s, %(number)s, %(chunk)s, %(key)s, %(data)s
-WHERE EXISTS (SELECT FROM batch_parts WHERE batch_id = %(batch_id)s AND number = %(number)s AND results = 'none')
+WHERE EXISTS (SELECT FROM batch_parts WHERE batch_id = %(batch_id)s AND number = %(number)s AND state = 'in_progress')
 ON CONFLICT DO NOTHING;
 
 -- name: end_run

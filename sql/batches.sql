@@ -168,6 +168,6 @@ RETURNING batches.id, batches.webhook_url, batches.webhook_attempts AS attempts,
 -- The end of a batch was told, or nobody wants to hear of it.
 UPDATE batches SET webhook_at = NULL WHERE id = %(id)s;
 
--- name: batch_for_webhook
--- One batch, for those who are told of its end.
+-- name: batch_by_id
+-- One batch, whoever asks.
 SELECT * FROM batch_objects WHERE id = %(id)s;

@@ -29,6 +29,17 @@ SELECT json_build_object(
 FROM caller, wanted
 LIMIT 1;
 
+-- name: files_of_caller
+-- Of the named files those that a known caller may use, with their copies.
+SELECT id, mime_type, copies FROM visible_files
+WHERE id = ANY(%(ids)s::text[]) AND (%(admin)s OR owner = %(user_id)s OR team = %(team_id)s);
+
+-- name: copies_of_child
+-- Where a child is stored.
+SELECT c.file_id, c.account, c.provider, c.state, c.remote_id, floor(extract(epoch FROM f.created_at))::bigint AS since
+FROM copies AS c JOIN files AS f ON f.id = c.file_id
+WHERE c.file_id = %(id)s AND f.state = 'stored';
+
 -- name: list_files_desc
 -- A page of the caller's own and team's files, newest first. `after` may have been deleted since.
 WITH place AS (

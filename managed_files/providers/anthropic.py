@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from managed_files.dialects.anthropic_types import for_anthropic
+from managed_files.providers.anthropic_batches import AnthropicBatches
 from managed_files.providers.base import ChatEndpoint, Provider
 from managed_files.providers.multipart import MultipartFile
 from managed_files.providers.parts import as_file_part
@@ -37,6 +38,7 @@ class Anthropic(Provider):
     name = "anthropic"
     dialect = "anthropic"
     expiry = "passed on"
+    runs_batches = True
     prefixes = ("anthropic",)
     parameters = (
         Parameter("api_key", env=("ANTHROPIC_API_KEY",), secret=True, identity=True, required=True),
@@ -46,6 +48,8 @@ class Anthropic(Provider):
     def __init__(self, account: Account, upstream: Upstream):
         super().__init__(account, upstream)
         self._wire = Wire(self.name, upstream, float(account.params.get("timeout") or 600))
+        extra = account.params.get("extra_headers")
+        self._batches = AnthropicBatches(self._wire, self._url, lambda: self._chat_headers(extra))
 
     def upload(self, upload: Upload) -> Copy:
         """The part's content type is what decides later how the file can be used; see `for_anthropic`."""
@@ -82,10 +86,10 @@ class Anthropic(Provider):
         return found
 
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
-        extra = deployment.params.get("extra_headers")
-        headers = self._headers(_CHAT_VERSION, extra) | {"Content-Type": "application/json"}
-        betas = [_CHAT_BETA, headers.pop("anthropic-beta", "")]
-        return ChatEndpoint(self._url("messages"), {**headers, "anthropic-beta": ",".join(filter(None, betas))})
+        return ChatEndpoint(self._url("messages"), self._chat_headers(deployment.params.get("extra_headers")))
+
+    def batches(self) -> AnthropicBatches:
+        return self._batches
 
     def _pages(self) -> Iterator[list[dict[str, Any]]]:
         """Of the account's files. The newer version's cursor is `next_page`, the older one's the last id."""
@@ -105,6 +109,11 @@ class Anthropic(Provider):
 
     def _file_headers(self) -> dict[str, str]:
         return self._headers(_FILES_VERSION, self.account.params.get("extra_headers"))
+
+    def _chat_headers(self, extra: Mapping[str, Any] | None) -> dict[str, str]:
+        headers = self._headers(_CHAT_VERSION, extra) | {"Content-Type": "application/json"}
+        betas = [_CHAT_BETA, headers.pop("anthropic-beta", "")]
+        return {**headers, "anthropic-beta": ",".join(filter(None, betas))}
 
     def _headers(self, version: str, extra: Mapping[str, Any] | None) -> dict[str, str]:
         key = str(self.account.params.get("api_key") or "").strip()  # a key read from a file ends with a newline

@@ -1,7 +1,7 @@
 """One attempt to store one incoming file everywhere: intent, sending, and the end of it, good or bad."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -46,12 +46,24 @@ class Order:
 class Attempt:
     """Begin, then settle; or close, which leaves nothing behind."""
 
-    def __init__(self, tools: Tools, order: Order):
+    def __init__(self, tools: Tools, order: Order, parent: str | None = None):
+        """`parent`: the file of which this one is a part, as no caller sees it."""
         self.order = order
         self._tools = tools
+        self._parent = parent
         self._file = _file(order)
         self._running: RunningUpload | None = None
         self._held = ExitStack()
+
+    @property
+    def id(self) -> str:
+        """The file's id, be it visible yet or not."""
+        return self._file.id
+
+    @property
+    def replays(self) -> bool:
+        """Whether nothing was started, because an earlier request had the same idempotency key."""
+        return self._running is None
 
     def begin(self) -> None:
         """Writes the intent down and starts to send. With a used idempotency key, nothing starts."""
@@ -70,14 +82,18 @@ class Attempt:
         )
         self._running.start(self._tools.fanout)
 
-    def settle(self) -> str:
-        """Waits for every account; the file's id once it is visible. Raises what kept it from being stored."""
+    def settle(self, settled: Callable[[str, int, bytes], bool] | None = None) -> str:
+        """Waits for every account; the file's id once it is visible. Raises what kept it from being stored.
+
+        `settled`: makes the file of this id, size and SHA-256 visible, False if its lease was lost.
+        """
         if self._running is None:
             return self._replayed()
         outcomes = self._running.outcomes()
         if any(outcome.error for outcome in outcomes.values()):
             raise failure(outcomes, self.order.deployments)
-        if not self._tools.repository.settle(self._file.id, self.order.spool.wait(), self.order.spool.sha256):
+        settled = settled or self._tools.repository.settle
+        if not settled(self._file.id, self.order.spool.wait(), self.order.spool.sha256):
             raise Unavailable("The upload lost its lease and was given up. Send it again.")
         self._running = None
         self._held.close()
@@ -114,6 +130,7 @@ class Attempt:
             lease=self._tools.leases.lease,
             expires_after=self.order.fields.expires_after,
             idempotency_key=self.order.idempotency_key,
+            parent=self._parent,
         )
 
     def _replayed(self) -> str:

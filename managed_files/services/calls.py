@@ -58,8 +58,8 @@ class Calls:
         """
         provider = self._providers[deployment.account.name]
         dialect = DIALECTS[provider.dialect]
-        body = _resolved(chat, deployment.account.name, provider)
-        translated, dropped = self._translated(dialect, body, deployment)
+        body = chat.body
+        translated, dropped = self.translated(deployment, chat)
         stream = bool(body.get("stream"))
         payload = json.dumps(translated).encode()
         endpoint = provider.signed(provider.chat(deployment, stream=stream), payload)
@@ -77,10 +77,13 @@ class Calls:
         done(None)
         return ChatAnswer([whole], "application/json", headers)
 
-    def _translated(
-        self, dialect: Dialect, body: dict[str, Any], deployment: Deployment
-    ) -> tuple[dict[str, Any], list[str]]:
-        """The provider's body, and the names of the fields that were left out for it."""
+    def translated(self, deployment: Deployment, chat: Chat) -> tuple[dict[str, Any], list[str]]:
+        """The provider's body with its own ids, and the names of the fields that were left out for it. No I/O.
+
+        Raises InvalidRequest.
+        """
+        provider = self._providers[deployment.account.name]
+        dialect, body = DIALECTS[provider.dialect], _resolved(chat, deployment.account.name, provider)
         drop, dropped = deployment.params.get("drop_params"), list[str]()
         while True:
             try:

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from managed_files.errors import ContentUnavailable, Forbidden, InvalidRequest, NotFound
+from managed_files.errors import ContentUnavailable, Forbidden, NotFound
 from managed_files.records import Caller, Copy, CopyState, Deployment, File, FormField, FormFile
 from managed_files.services.attempt import Tools
+from managed_files.services.batches.batches import Batches
+from managed_files.services.batches.storing import BatchUploads
 from managed_files.services.deletion import GRACE
 from managed_files.services.receiving import Receiving
+from managed_files.services.targets import storing, targets
 
 
 def no_such_file(file_id: str, param: str = "id") -> NotFound:
@@ -30,12 +33,16 @@ class Files:
         self,
         deployments: Sequence[Deployment],
         tools: Tools,
+        uploads: BatchUploads,
+        batches: Batches,
         default_targets: Sequence[str] = (),
     ):
         self._repository = tools.repository
         self._providers = tools.providers
         self._deployments = deployments
         self._tools = tools
+        self._uploads = uploads
+        self._batches = batches
         self._default_targets = default_targets
 
     def create(
@@ -46,7 +53,7 @@ class Files:
         idempotency_key: str | None = None,
     ) -> File:
         """Takes the form in and sends the file to every account behind its targets."""
-        receiving = Receiving(self._tools, self._targets, caller, query, idempotency_key)
+        receiving = Receiving(self._tools, self._uploads, self._targets, caller, query, idempotency_key)
         return self.get(caller, receiving.receive(form))
 
     def get(self, caller: Caller, file_id: str) -> File:
@@ -66,6 +73,8 @@ class Files:
     def content(self, caller: Caller, file_id: str) -> Content:
         """The bytes, from the first copy whose provider gives them back. Raises ContentUnavailable if none does."""
         file = self.get(caller, file_id)
+        if file.batch_id is not None:
+            return Content(file, self._batches.content(file))
         ready = [copy for copy in file.copies if copy.state is CopyState.READY and copy.account in self._providers]
         for copy in ready:
             try:
@@ -79,11 +88,16 @@ class Files:
             param="id",
         )
 
-    def delete(self, caller: Caller, file_id: str) -> None:
-        """Takes the file from everyone's sight and deletes its copies; the reconciler goes on where that fails now."""
+    def delete(self, caller: Caller, file_id: str, *, force: bool = False) -> None:
+        """Takes the file from everyone's sight and deletes its copies; the reconciler goes on where that fails now.
+
+        A batch that runs from it stands in the way; `force` cancels the batch.
+        """
         file = self.get(caller, file_id)
         if not (caller.admin or file.owner == caller.user_id):
             raise Forbidden(f"Only the owner of {file_id} or an admin can delete it.", param="id")
+        if file.purpose == "batch":
+            self._batches.release(caller, file_id, force=force)
         copies = self._repository.begin_delete(file_id, caller.user_id, GRACE)
         if copies:
             self._tools.deletion.run(copies)
@@ -97,47 +111,3 @@ class Files:
         """The model groups through which this caller can use the copy."""
         groups = (item.model_group for item in self._deployments if item.account.name == copy.account)
         return list(dict.fromkeys(group for group in groups if caller.may_use(group)))
-
-
-def targets(
-    names: Sequence[str], default: Sequence[str], deployments: Sequence[Deployment], caller: Caller
-) -> list[Deployment]:
-    """The deployments behind `target_model_names`: public names or `provider/model` as the configuration has it.
-
-    Pure. Raises InvalidRequest naming the first entry that is unknown or not allowed, and those that are.
-    """
-    allowed = [deployment for deployment in deployments if caller.may_use(deployment.model_group)]
-    known = ", ".join(dict.fromkeys(deployment.model_group for deployment in allowed)) or "none"
-    wanted = names or default
-    if not wanted:
-        raise InvalidRequest(
-            f"target_model_names is missing. Name the models that the file is for, of: {known}.",
-            param="target_model_names",
-        )
-    found: list[Deployment] = []
-    for name in wanted:
-        matching = [item for item in allowed if name in (item.model_group, item.target)]
-        if not matching:
-            raise InvalidRequest(
-                f"target_model_names: {name[:200]!r} is not a model that this key may use. Allowed: {known}.",
-                param="target_model_names",
-            )
-        found += matching
-    return found
-
-
-def storing(found: Sequence[Deployment], stores: Mapping[str, bool]) -> list[Deployment]:
-    """Those whose account stores files; a group may hold others beside them. Pure. `stores`: by account.
-
-    Raises InvalidRequest for a group of which none does.
-    """
-    kept = [deployment for deployment in found if stores[deployment.account.name]]
-    groups = {deployment.model_group for deployment in kept}
-    for deployment in found:
-        if deployment.model_group not in groups:
-            raise InvalidRequest(
-                f"target_model_names: {deployment.model_group} is served by {deployment.provider}, which stores no "
-                "files for chat. Leave it out.",
-                param="target_model_names",
-            )
-    return kept

@@ -1,21 +1,28 @@
-"""Keeps running uploads from being taken for crashed ones: renews their leases while this process lives."""
+"""Keeps running work from being taken for crashed: renews its leases while this process lives."""
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from managed_files.errors import Unavailable
-from managed_files.repository import FileRepository
 
 LEASE = 40.0  # seconds: with the reconciler's interval well under the 60 after which a crashed upload must be over
 _RENEWALS = 4  # in the time of one lease, so that a short silence of the database ends no upload
 
 
-class LeaseKeeper:
-    """One thread for all uploads of a process, alive while there are any."""
+class Leased(Protocol):
+    """A table whose rows are held by whoever works on them."""
 
-    def __init__(self, repository: FileRepository, lease: float = LEASE):
+    def renew_leases(self, ids: Sequence[str], lease: float) -> None:
+        """The rows of these ids are held for `lease` more seconds."""
+
+
+class LeaseKeeper:
+    """One thread for all that a process holds in one table, alive while that is anything."""
+
+    def __init__(self, repository: Leased, lease: float = LEASE):
         self.lease = lease
         self._repository = repository
         self._lock = threading.Lock()
@@ -24,26 +31,26 @@ class LeaseKeeper:
         self._pid = 0
 
     @contextmanager
-    def hold(self, file_id: str) -> Iterator[None]:
-        """Renews the file's lease until the block ends."""
-        self._add(file_id)
+    def hold(self, name: str) -> Iterator[None]:
+        """Renews the lease of the row with this id until the block ends."""
+        self._add(name)
         try:
             yield
         finally:
-            self._remove(file_id)
+            self._remove(name)
 
-    def _add(self, file_id: str) -> None:
+    def _add(self, name: str) -> None:
         with self._lock:
             if self._pid != os.getpid():
                 self._held, self._pid = set(), os.getpid()
-            self._held.add(file_id)
+            self._held.add(name)
             if len(self._held) == 1:
                 self._idle = threading.Event()
                 threading.Thread(target=self._renew, args=(self._idle,), name="leases", daemon=True).start()
 
-    def _remove(self, file_id: str) -> None:
+    def _remove(self, name: str) -> None:
         with self._lock:
-            self._held.discard(file_id)
+            self._held.discard(name)
             if not self._held:
                 self._idle.set()
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from managed_files import tracing
 from managed_files.errors import GatewayError, InvalidRequest
 from managed_files.records import Caller, Deployment, FormField, FormFile
 from managed_files.services.attempt import Attempt, Order, Tools
+from managed_files.services.batches.intake import Intake
+from managed_files.services.batches.storing import BatchUploads
 from managed_files.spool import Spool
 from managed_files.upload_fields import UploadFields, parse_fields
 
@@ -24,12 +27,14 @@ class Receiving:
     def __init__(
         self,
         tools: Tools,
+        batches: BatchUploads,
         choose: ChooseTargets,
         caller: Caller,
         query: Mapping[str, Sequence[str]],
         idempotency_key: str | None,
     ):
         self._tools = tools
+        self._batches = batches
         self._choose = choose
         self._caller = caller
         self._query = query
@@ -39,6 +44,7 @@ class Receiving:
         self._spool: Spool | None = None
         self._sniffed = False
         self._attempt: Attempt | None = None
+        self._lines: _Lines | None = None
         self._open = ExitStack()
 
     def receive(self, form: Iterable[FormField | FormFile | bytes]) -> str:
@@ -62,13 +68,17 @@ class Receiving:
         elif self._spool is not None:
             self._spool.write(item)
             tracing.current().bytes += len(item)
+            if self._lines is not None:
+                self._lines.intake.feed(item)
             if not self._sniffed and len(self._spool.head) >= _ENOUGH_TO_SNIFF:
                 self._sniffed = True
                 self._begin_early(self._spool)
 
     def _begin_early(self, spool: Spool) -> None:
         fields = parse_fields(self._fields, self._query, complete=False)
-        if fields.purpose is not None and fields.targets:
+        if fields.purpose == "batch":
+            self._lines = self._read(fields, spool)
+        elif fields.purpose is not None and fields.targets:
             self._attempt = self._begin(fields, spool)
 
     def _finish(self) -> str:
@@ -78,6 +88,9 @@ class Receiving:
         if not self._spool.head:
             raise InvalidRequest("The file is empty. Send at least one byte.", param="file")
         self._spool.finish()
+        if fields.purpose == "batch":
+            self._discard()
+            return self._stored_lines(fields, self._spool)
         if self._attempt is None or _asks(self._attempt.order.fields) != _asks(fields):
             self._discard()
             self._attempt = self._begin(fields, self._spool)
@@ -87,6 +100,19 @@ class Receiving:
         if self._attempt is not None:
             self._attempt.close()
 
+    def _stored_lines(self, fields: UploadFields, spool: Spool) -> str:
+        if self._lines is None or self._lines.targets != fields.targets:
+            self._lines = self._read(fields, spool)
+        order = Order(self._caller, self._part, spool, fields, [], self._idempotency_key)
+        return self._batches.store(order, self._lines.intake.finish())
+
+    def _read(self, fields: UploadFields, spool: Spool) -> "_Lines":
+        """Takes in the lines that are here."""
+        intake = self._open.enter_context(self._batches.intake(self._caller, fields.targets))
+        for piece in spool.written():
+            intake.feed(piece)
+        return _Lines(fields.targets, intake)
+
     def _begin(self, fields: UploadFields, spool: Spool) -> Attempt:
         deployments = self._choose(self._caller, fields.targets)
         order = Order(self._caller, self._part, spool, fields, deployments, self._idempotency_key)
@@ -94,6 +120,14 @@ class Receiving:
         self._open.callback(attempt.close)
         attempt.begin()
         return attempt
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """A batch's lines, read for these targets."""
+
+    targets: tuple[str, ...]
+    intake: Intake
 
 
 def _asks(fields: UploadFields) -> tuple[object, ...]:

@@ -11,6 +11,7 @@ from managed_files.errors import GatewayError
 from managed_files.providers.base import Provider
 from managed_files.records import Copy, CopyState
 from managed_files.repository import FileRepository
+from managed_files.services.batches.following import Follower
 from managed_files.services.deletion import Deletion
 
 _LOCK = 0x6D66_0002
@@ -21,22 +22,30 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one pass did: files by why their copies go, copies by outcome."""
+    """What one pass did: files by why their copies go, copies by outcome, steps of batches."""
 
     crashed: int = 0
     expired: int = 0
     deleted: int = 0
     postponed: int = 0
     processed: int = 0
+    batch_steps: int = 0
 
 
 class Reconciler:
     """One pass is safe to run anywhere at any time: rows are claimed with SKIP LOCKED and pushed into the future."""
 
-    def __init__(self, repository: FileRepository, providers: Mapping[str, Provider], deletion: Deletion):
+    def __init__(
+        self,
+        repository: FileRepository,
+        providers: Mapping[str, Provider],
+        deletion: Deletion,
+        follower: Follower,
+    ):
         self._repository = repository
         self._providers = providers
         self._deletion = deletion
+        self._follower = follower
 
     def run_once(self) -> Report:
         """Everything that is due now. A provider's failure postpones its copy and stops nothing else."""
@@ -52,7 +61,7 @@ class Reconciler:
             gone = self._deletion.run([copy for copy, _ in doomed], look_again=[c for c, n in doomed if n < 2])
             deleted, postponed = deleted + gone, postponed + len(doomed) - gone
         self._repository.forget_files()
-        return Report(crashed, expired, deleted, postponed, processed)
+        return Report(crashed, expired, deleted, postponed, processed, self._follower.run_once())
 
     def _follow(self, copy: Copy) -> bool:
         """Asks how far the provider is; whether it has finished, for better or worse."""

@@ -56,14 +56,15 @@ def blueprint(auth: Authenticator, files: Files, max_file_bytes: int) -> Bluepri
         found = files.content(caller, file_id)
         response = Response(found.pieces, content_type="application/octet-stream")
         response.headers.set("Content-Disposition", "attachment", filename=found.file.filename)
-        response.headers["Content-Length"] = str(found.file.bytes)
+        if found.file.batch_id is None:  # what is merged while it is sent may still break, and then must not look whole
+            response.headers["Content-Length"] = str(found.file.bytes)
         return response
 
     @routes.delete("/files/<file_id>")
     @routes.post("/files/<file_id>/delete")
     @auth.required
     def delete(caller: Caller, file_id: str) -> Response:
-        files.delete(caller, file_id)
+        files.delete(caller, file_id, force=request.args.get("force", "").lower() in ("1", "true"))
         return jsonify(id=file_id, object="file", deleted=True)
 
     return routes

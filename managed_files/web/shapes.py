@@ -1,9 +1,11 @@
 """OpenAI's objects as the gateway answers them. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from managed_files.batch_records import Batch
 from managed_files.records import Copy, CopyState, File
+from managed_files.services.batches.ending import FINAL, shown
 
 ModelNames = Callable[[Copy], list[str]]
 
@@ -24,7 +26,12 @@ def file_object(file: File, model_names: ModelNames) -> dict[str, Any]:
 
 
 def status(copies: Sequence[Copy]) -> str:
-    """`processed` as soon as one copy can be used, `uploaded` while one may still become so, else `error`."""
+    """`processed` as soon as one copy can be used, `uploaded` while one may still become so, else `error`.
+
+    A file of a batch has no copies that a caller could use, and is ready as soon as it is there.
+    """
+    if not copies:
+        return "processed"
     states = {copy.state for copy in copies}
     if CopyState.READY in states:
         return "processed"
@@ -54,4 +61,55 @@ def _copy(copy: Copy, model_names: ModelNames) -> dict[str, Any]:
         "state": copy.state,
         "expires_at": copy.expires_at,
         "error": copy.error,
+    }
+
+
+def batch_object(batch: Batch) -> dict[str, Any]:
+    """OpenAI's Batch, and `parts` beside it: what each provider does of it."""
+    status = shown(batch)
+    ended = {f"{name}_at": batch.ended_at if status == name else None for name in FINAL}
+    errors = [{"code": "part_failed", "message": part["error"], "param": None, "line": None} for part in _failed(batch)]
+    return {
+        "id": batch.id,
+        "object": "batch",
+        "endpoint": batch.endpoint,
+        "model": batch.target,
+        "errors": {"object": "list", "data": errors} if errors else None,
+        "input_file_id": batch.input_file_id,
+        "completion_window": batch.completion_window,
+        "status": status,
+        "output_file_id": batch.output_file_id,
+        "error_file_id": batch.error_file_id,
+        "created_at": batch.created_at,
+        "in_progress_at": batch.in_progress_at,
+        "expires_at": batch.expires_at,
+        "finalizing_at": batch.finalizing_at,
+        "cancelling_at": batch.cancelling_at,
+        **ended,
+        "request_counts": {"total": batch.total, "completed": batch.completed, "failed": batch.failed},
+        "usage": _usage(batch) if batch.ended_at else None,
+        "metadata": batch.metadata,
+        "parts": [{name: part[name] for name in _PART} for part in batch.parts],
+    }
+
+
+_PART = ("model_group", "provider", "state", "lines", "completed", "failed", "error")
+
+
+def _failed(batch: Batch) -> list[Mapping[str, Any]]:
+    return [part for part in batch.parts if part["state"] == "failed" and part["error"]]
+
+
+def _usage(batch: Batch) -> dict[str, Any]:
+    """Tokens over all parts."""
+
+    def total(name: str) -> int:
+        return sum(int(usage.get(name, 0)) for usage in batch.usage)
+
+    return {
+        "input_tokens": total("input_tokens"),
+        "input_tokens_details": {"cached_tokens": total("cached_tokens")},
+        "output_tokens": total("output_tokens"),
+        "output_tokens_details": {"reasoning_tokens": total("reasoning_tokens")},
+        "total_tokens": total("total_tokens"),
     }

@@ -1,0 +1,66 @@
+"""The tables of lines that the gateway runs itself: chunks under lease, and a result a line. Knows no HTTP."""
+
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from managed_files import queries
+from managed_files.batch_records import LineResult, Part, Run
+from managed_files.database import Database
+
+_RESULTS = 64  # read at a time
+
+
+class RunRepository:
+    """Any number of nodes may claim chunks at the same time; none gets another's."""
+
+    def __init__(self, database: Database):
+        self._db = database
+        self._sql = queries.load()
+
+    def begin(self, part: Part, pause: float) -> None:
+        """The part's chunks may be claimed from now on; the part itself is looked after in `pause` seconds."""
+        self._db.write(self._sql["begin_runs"], {"id": part.id, "pause": pause})
+
+    def claim(self, accounts: Sequence[str], lease: float) -> Run | None:
+        """The next free chunk at one of the accounts."""
+        rows = self._db.write(self._sql["claim_run"], {"accounts": list(accounts), "lease": lease})
+        if not rows:
+            return None
+        row = rows[0]
+        given = {name: row[name] for name in ("batch_id", "number", "chunk", "account", "endpoint", "owner", "team")}
+        lines = tuple(zlib.decompress(row["data"]).splitlines())
+        return Run(**given, lines=lines, done=frozenset(row["done"]))
+
+    def renew(self, run: Run, lease: float) -> bool:
+        """False: the part has ended, and its lines are nobody's business any more."""
+        return bool(self._db.write(self._sql["renew_run"], _key(run) | {"lease": lease}))
+
+    def keep(self, run: Run, result: LineResult) -> None:
+        """What came of one line; the first answer stays."""
+        told = {"status": result.status, "body": result.body, "code": result.code, "message": result.message}
+        data = zlib.compress(json.dumps(told).encode())
+        self._db.write(self._sql["keep_result"], _key(run) | {"key": result.key, "data": data})
+
+    def end(self, run: Run) -> None:
+        """Every line of the chunk has its result."""
+        self._db.write(self._sql["end_run"], _key(run))
+
+    def progress(self, part: Part) -> tuple[int, int]:
+        """How many lines are done, how many chunks are left."""
+        params = {"batch_id": part.batch_id, "number": part.number}
+        row = self._db.read(self._sql["progress_of_runs"], params)[0]
+        return row["done"], row["left"]
+
+    def results(self, part: Part) -> Iterator[LineResult]:
+        """What came of the part's lines, a few in memory at a time."""
+        place: dict[str, Any] = {"after_chunk": -1, "after_key": ""}
+        asked = {"batch_id": part.batch_id, "number": part.number, "limit": _RESULTS}
+        while rows := self._db.read(self._sql["results_of_runs"], asked | place):
+            yield from (LineResult(row["key"], **json.loads(zlib.decompress(row["data"]))) for row in rows)
+            place = {"after_chunk": rows[-1]["chunk"], "after_key": rows[-1]["key"]}
+
+
+def _key(run: Run) -> dict[str, Any]:
+    return {"batch_id": run.batch_id, "number": run.number, "chunk": run.chunk}

@@ -1,0 +1,126 @@
+"""What callers do with batches: make, look up, list, cancel, read. Knows no Flask, SQL or provider by name."""
+
+from collections.abc import Collection, Iterator
+from concurrent.futures import wait
+from functools import partial
+from itertools import chain
+
+from managed_files.batch_records import Batch, NewBatch
+from managed_files.batch_repository import BatchRepository
+from managed_files.errors import Conflict, InvalidRequest, NotFound
+from managed_files.fanout import Fanout
+from managed_files.ids import new_batch_id, new_part_id
+from managed_files.records import Caller, File
+from managed_files.repository import FileRepository
+from managed_files.services.batches import ending
+from managed_files.services.batches.following import Follower
+from managed_files.services.batches.requests import BatchRequest, check_webhook, chosen, window
+from managed_files.services.batches.results import Results
+
+_STALE = 3.0  # seconds after which a look-up asks the providers again
+_PATIENCE = 2.0  # seconds that a look-up waits for them
+
+
+class Batches:
+    """Every use case of /batches."""
+
+    def __init__(
+        self,
+        files: FileRepository,
+        repository: BatchRepository,
+        follower: Follower,
+        results: Results,
+        background: Fanout,
+        webhook_hosts: Collection[str] = (),
+    ):
+        self._files = files
+        self._repository = repository
+        self._follower = follower
+        self._results = results
+        self._background = background
+        self._webhook_hosts = webhook_hosts
+
+    def create(self, caller: Caller, request: BatchRequest) -> Batch:
+        """Writes the batch down; its jobs are made in the background, here or wherever it goes on after a crash."""
+        check_webhook(request.webhook_url, self._webhook_hosts)
+        seconds = window(request.completion_window)
+        file = self._files.get(request.input_file_id, caller)
+        if file is None:
+            raise NotFound(f"No such File object: {request.input_file_id[:200]}", param="input_file_id")
+        inputs = chosen(request, self._repository.inputs(file.id), caller)
+        batch = NewBatch(
+            new_batch_id(),
+            caller.user_id,
+            caller.team_id,
+            file.id,
+            inputs[0].target,
+            request.endpoint,
+            request.completion_window,
+            seconds,
+            request.metadata,
+            request.output_expires_after,
+            request.webhook_url,
+        )
+        if not self._repository.create(batch, {item.number: new_part_id() for item in inputs}):
+            raise NotFound(f"No such File object: {file.id}", param="input_file_id")
+        self._background.submit(partial(self._follower.look_after, batch.id, _STALE))
+        return self._found(caller, batch.id)
+
+    def get(self, caller: Caller, batch_id: str) -> Batch:
+        """Raises NotFound. What the providers say is at most a few seconds old, unless they are slow to say it."""
+        batch = self._found(caller, batch_id)
+        if batch.status in ending.FINAL:
+            return batch
+        wait([self._background.submit(partial(self._follower.look_after, batch_id, _STALE))], _PATIENCE)
+        return self._found(caller, batch_id)
+
+    def page(
+        self, caller: Caller, *, after: str | None, limit: int, status: str | None = None
+    ) -> tuple[list[Batch], bool]:
+        """The caller's own and its team's batches, newest first, and whether there are more."""
+        found = self._repository.page(caller, after=after, limit=limit + 1, status=status)
+        return found[:limit], len(found) > limit
+
+    def cancel(self, caller: Caller, batch_id: str) -> Batch:
+        """Asks every part to end. Raises NotFound, InvalidRequest for a batch that has ended."""
+        batch = self._found(caller, batch_id)
+        if batch.status in ending.FINAL:
+            raise InvalidRequest(f"The batch {batch_id} is {batch.status}; it cannot be cancelled any more.")
+        self._repository.cancel(batch_id, caller.user_id)
+        self._background.submit(partial(self._follower.look_after, batch_id, _STALE))
+        return self._found(caller, batch_id)
+
+    def release(self, caller: Caller, file_id: str, *, force: bool) -> None:
+        """Lets go of a file that is to be deleted. Raises Conflict if a batch runs from it, unless `force` ends it."""
+        running = self._repository.running_of(file_id)
+        if running and not force:
+            error = Conflict(
+                f"The batch {running[0]} still runs from this file. Cancel it first, or delete with ?force=true.",
+                param="id",
+            )
+            error.should_retry = False
+            raise error
+        for batch_id in running:
+            self._repository.cancel(batch_id, caller.user_id)
+
+    def content(self, file: File) -> Iterator[bytes]:
+        """The lines of an output or error file, merged from the parts while they are read.
+
+        Raises what the first line raises; a provider that breaks later breaks the stream, so that nobody takes it for
+        the whole.
+        """
+        batch_id = file.batch_id or ""
+        answered = self._repository.by_id(batch_id).output_file_id == file.id
+        lines = (
+            line.text
+            for part in self._repository.parts(batch_id)
+            for line in self._results.lines(part)
+            if line.answered == answered
+        )
+        return chain([next(lines, b"")], lines)
+
+    def _found(self, caller: Caller, batch_id: str) -> Batch:
+        batch = self._repository.get(batch_id, caller)
+        if batch is None:
+            raise NotFound(f"No such Batch object: {batch_id[:200]}", param="batch_id")
+        return batch

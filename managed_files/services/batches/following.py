@@ -1,0 +1,205 @@
+"""Brings every part of every batch to its end: makes its job, looks after it, counts its results, deletes them."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from managed_files.batch_records import Job, JobOrder, JobState, Part
+from managed_files.batch_repository import BatchRepository
+from managed_files.errors import ConfigError, GatewayError, InvalidRequest, ProviderFailed
+from managed_files.fanout import Fanout
+from managed_files.ids import new_file_id
+from managed_files.providers.base import Provider
+from managed_files.providers.batches import BatchApi
+from managed_files.records import CopyState, Deployment
+from managed_files.repository import FileRepository
+from managed_files.run_repository import RunRepository
+from managed_files.services.batches.ending import ended_as
+from managed_files.services.batches.places import deployment_at, runs_itself
+from managed_files.services.batches.results import Results
+from managed_files.services.deletion import CLOCK_SKEW
+from managed_files.services.leases import LeaseKeeper
+
+_AT_ONCE = 16
+_PAUSE = 2.0  # seconds between two looks at a young batch
+_LONGEST_DELAY = 600.0  # seconds
+_MOST_ATTEMPTS = 8  # to make a job whose provider says each time that it may work later
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Followers:
+    """The parts that the follower works with; one set for the process."""
+
+    repository: BatchRepository
+    files: FileRepository
+    runs: RunRepository
+    providers: Mapping[str, Provider]
+    deployments: Sequence[Deployment]
+    results: Results
+    leases: LeaseKeeper
+    fanout: Fanout
+
+
+class Follower:
+    """Each step is written down before the next begins, so that any node can take over at any of them."""
+
+    def __init__(self, tools: Followers, pause: float = _PAUSE):
+        self._tools = tools
+        self._pause = pause
+
+    def run_once(self) -> int:
+        """Everything that is due now; how many steps that were."""
+        self._tools.repository.doom_results()
+        steps = 0
+        while parts := self._claimed():
+            self._follow(parts)
+            steps += len(parts)
+        self.settle()
+        return steps
+
+    def look_after(self, batch_id: str, stale: float) -> None:
+        """One batch now, as far as nobody has done so within `stale` seconds."""
+        self._follow(self._claimed(batch_id, stale))
+        self.settle(batch_id)
+
+    def settle(self, batch_id: str | None = None) -> None:
+        """Ends batches whose parts are all counted: their files exist from then on."""
+        for row in self._tools.repository.to_settle(_AT_ONCE, batch_id):
+            status = ended_as(row["states"], cancelling=row["status"] == "cancelling")
+            output = new_file_id() if row["completed"] else None
+            error = new_file_id() if row["failed"] else None
+            self._tools.repository.settle(row["id"], status, output, error)
+
+    def _claimed(self, batch_id: str | None = None, stale: float = 0.0) -> list[Part]:
+        lease = self._tools.leases.lease
+        return self._tools.repository.claim_parts(
+            _AT_ONCE, lease=lease, pause=self._pause, batch_id=batch_id, stale=stale
+        )
+
+    def _follow(self, parts: Sequence[Part]) -> None:
+        tasks = {part.id: partial(self._step, part) for part in parts}
+        for name, outcome in self._tools.fanout.run(tasks):
+            if outcome.error is not None:
+                log.warning("part %s of a batch: %s", name, outcome.error)
+
+    def _step(self, part: Part) -> None:
+        """What is due for the part. A failure postpones it."""
+        try:
+            self._due(part)
+        except ProviderFailed as failure:
+            self._postpone(part, failure)
+        except (ConfigError, InvalidRequest) as error:
+            self._give_up(part, error)
+
+    def _due(self, part: Part) -> None:
+        if part.results == "deleting":
+            self._discard(part)
+        elif part.ended:
+            self._count(part)
+        elif part.state == "waiting":
+            self._begin(part)
+        elif part.job is None:
+            self._look_at_runs(part)
+        else:
+            self._look_at_job(part, part.job)
+
+    def _begin(self, part: Part) -> None:
+        api, deployment = self._place(part)
+        if api is None:
+            self._tools.runs.begin(part, 0.0 if part.cancelling else self._pause)
+            return
+        since = part.created_at - CLOCK_SKEW
+        job_id = api.find(part.id, deployment, since) if part.attempts > 1 else None
+        if job_id is None and (part.cancelling or part.overdue):
+            self._end(part, Job("", JobState.CANCELLED if part.cancelling else JobState.EXPIRED))
+            return
+        with self._tools.leases.hold(part.id):
+            job_id = job_id or api.create(self._order(part, deployment))
+        if not self._tools.repository.note_job(part, job_id, 0.0 if part.cancelling else self._pause):
+            log.warning("part %s has two jobs; %s is given up", part.id, job_id)
+            api.cancel(job_id)
+
+    def _order(self, part: Part, deployment: Deployment) -> JobOrder:
+        order = JobOrder(part.id, deployment, part.endpoint, part.lines)
+        if part.stored_as is None:
+            return replace(order, lines=self._tools.repository.lines(part.file_id, part.input))
+        return replace(order, input_id=self._stored(part))
+
+    def _stored(self, part: Part) -> str:
+        copies = self._tools.files.copies_of_child(part.stored_as or "")
+        copy = next((copy for copy in copies if copy.account == part.place.account), None)
+        if copy is None or copy.state is CopyState.FAILED:
+            raise ConfigError("The provider has the lines of this batch no more. Upload them again.")
+        if copy.state is not CopyState.READY:
+            raise ProviderFailed(part.place.provider, "The provider still works on the batch's file.", retryable=True)
+        return copy.stored_id
+
+    def _look_at_runs(self, part: Part) -> None:
+        done, left = self._tools.runs.progress(part)
+        state = JobState.IN_PROGRESS
+        if not left:
+            state = JobState.COMPLETED
+        elif part.cancelling:
+            state = JobState.CANCELLED
+        elif part.overdue:
+            state = JobState.EXPIRED
+        job = Job("", state, completed=done)
+        self._end(part, job) if state.ended else self._note(part, job)
+
+    def _look_at_job(self, part: Part, known: Job) -> None:
+        api, _ = self._place(part)
+        if api is None:
+            raise ConfigError(f"The account {part.place.account} takes no batches any more.")
+        if part.cancelling or part.overdue:
+            api.cancel(known.id)
+        job = api.job(known.id)
+        if job.state.ended:
+            overdue = part.overdue and not part.cancelling and job.state is JobState.CANCELLED
+            self._end(part, replace(job, state=JobState.EXPIRED) if overdue else job)
+        else:
+            self._note(part, job)
+
+    def _note(self, part: Part, job: Job) -> None:
+        self._tools.repository.note(part, job, self._tools.leases.lease)
+
+    def _end(self, part: Part, job: Job) -> None:
+        """The part's job is over; what came of it is counted at once."""
+        self._note(part, job)
+        known = replace(job, id=part.job.id) if part.job else None
+        self._count(replace(part, state=job.state, job=known, error=job.error))
+
+    def _count(self, part: Part) -> None:
+        with self._tools.leases.hold(part.id):
+            self._tools.repository.count(part, self._tools.results.count(part))
+
+    def _discard(self, part: Part) -> None:
+        if part.job is not None:
+            api, deployment = self._place(part)
+            if api is not None:
+                api.discard(part.id, deployment, part.job)
+        self._tools.repository.forget_results(part)
+
+    def _place(self, part: Part) -> tuple[BatchApi | None, Deployment]:
+        """The deployment, and its provider's batches if they take such lines."""
+        deployment = deployment_at(part.place, self._tools.deployments)
+        api = self._tools.providers[part.place.account].batches()
+        offers = {part.place.account: api.endpoints} if api else {}
+        return (None if runs_itself(deployment, part.endpoint, offers) else api), deployment
+
+    def _give_up(self, part: Part, error: GatewayError) -> None:
+        """Nothing but another configuration helps: a part without one fails its lines, what is done waits for it."""
+        if part.results == "deleting" or part.ended:
+            self._tools.repository.note_error(part, error.message, _LONGEST_DELAY)
+        else:
+            self._end(part, Job("", JobState.FAILED, error=error.message))
+
+    def _postpone(self, part: Part, failure: ProviderFailed) -> None:
+        """Looks at jobs are repeated for ever; a job that cannot be made fails its lines."""
+        waiting = part.state == "waiting"
+        if waiting and not failure.ambiguous and (not failure.retryable or part.attempts >= _MOST_ATTEMPTS):
+            self._end(part, Job("", JobState.FAILED, error=failure.message))
+            return
+        delay = min(_LONGEST_DELAY, self._pause * 2.0 ** min(part.attempts, 10)) if waiting else self._pause * 5
+        self._tools.repository.note_error(part, failure.message, delay)

@@ -1,0 +1,57 @@
+"""Where a line of a batch is answered. Pure functions of values."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from managed_files.batch_records import CHAT, Place
+from managed_files.errors import ConfigError, GatewayError, InvalidRequest
+from managed_files.records import Caller, Deployment
+from managed_files.services import routing
+from managed_files.services.routing import Files
+
+Offers = Mapping[str, Collection[str]]  # account → the endpoints for which its provider takes batches
+
+
+def place_of(deployment: Deployment) -> Place:
+    """The deployment by what survives a restart."""
+    return Place(deployment.model_group, deployment.target, deployment.account.name, deployment.provider)
+
+
+def deployment_at(place: Place, deployments: Sequence[Deployment]) -> Deployment:
+    """The deployment of a place. Raises ConfigError if the configuration has it no longer."""
+    for deployment in deployments:
+        if place_of(deployment) == place:
+            return deployment
+    raise ConfigError(
+        f"The configuration has no {place.deployment} of {place.model_group} at {place.account} any more."
+    )
+
+
+def choose(
+    model: str, url: str, files: Files, deployments: Sequence[Deployment], offers: Offers, caller: Caller
+) -> Deployment:
+    """The deployment of a model group that takes a line, one with a batch API before one without.
+
+    `files`: those that the line names. Raises InvalidRequest saying what is in the way.
+    """
+    members = routing.group(model, deployments, caller)
+    holders = routing.holders(members, files)
+    if not holders:
+        raise _nobody(model, members, deployments, caller, files)
+    for deployment in holders:
+        if url in offers.get(deployment.account.name, ()):
+            return deployment
+    if url == CHAT:
+        return holders[0]
+    raise InvalidRequest(f"the model {model} does not take {url} in batches")
+
+
+def runs_itself(deployment: Deployment, url: str, offers: Offers) -> bool:
+    """Whether the gateway has to run such lines itself."""
+    return url not in offers.get(deployment.account.name, ())
+
+
+def _nobody(
+    model: str, members: Sequence[Deployment], deployments: Sequence[Deployment], caller: Caller, files: Files
+) -> GatewayError:
+    error = routing.nobody_holds(model, members, deployments, caller, files)
+    return InvalidRequest(error.message.rstrip("."))

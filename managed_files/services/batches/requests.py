@@ -1,0 +1,89 @@
+"""What a client may ask of a new batch. Pure: its fields and the file's inputs in, the inputs to run out."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from managed_files.batch_records import ENDPOINTS, Input
+from managed_files.errors import InvalidRequest
+from managed_files.records import Caller
+from managed_files.services import routing
+
+_WINDOW = re.compile(r"(\d{1,3})([hd])")
+_SECONDS = {"h": 3600, "d": 86_400}
+_SHORTEST, _LONGEST = 3600, 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """The body of POST /batches, its types checked. `model`: which target of the file is to run, for a file of several.
+
+    `output_expires_after` in seconds.
+    """
+
+    input_file_id: str
+    endpoint: str
+    completion_window: str = "24h"
+    metadata: Mapping[str, str] | None = None
+    output_expires_after: int | None = None
+    model: str | None = None
+    webhook_url: str | None = None
+
+
+def window(text: str) -> int:
+    """Seconds of `24h`, `7d` and the like. Raises InvalidRequest."""
+    found = _WINDOW.fullmatch(text)
+    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
+    if not _SHORTEST <= seconds <= _LONGEST:
+        raise InvalidRequest("'completion_window' has to be 24h, or from 1h to 7d.", param="completion_window")
+    return seconds
+
+
+def chosen(request: BatchRequest, inputs: Sequence[Input], caller: Caller) -> list[Input]:
+    """The inputs that the batch runs: those of one target, or all. Raises InvalidRequest naming the field."""
+    if request.endpoint not in ENDPOINTS:
+        raise InvalidRequest(f"'endpoint' has to be one of {', '.join(ENDPOINTS)}.", param="endpoint")
+    if not inputs:
+        raise InvalidRequest("The file was not uploaded with the purpose 'batch'.", param="input_file_id")
+    if inputs[0].endpoint != request.endpoint:
+        raise InvalidRequest(f"The file's lines are for {inputs[0].endpoint}.", param="endpoint")
+    target = _target(request.model, inputs)
+    found = [item for item in inputs if item.target == target]
+    for item in found:
+        if not caller.may_use(item.place.model_group):
+            raise routing.no_such_model(item.place.model_group)
+        if not item.readable:
+            raise InvalidRequest(
+                "The gateway keeps lines only until they are answered, and those of this file are. Upload it again.",
+                param="input_file_id",
+            )
+    return found
+
+
+def check_webhook(url: str | None, hosts: Collection[str]) -> None:
+    """Raises InvalidRequest unless the operator has allowed the host."""
+    if url is None:
+        return
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or (parts.hostname or "") not in hosts:
+        raise InvalidRequest(
+            f"'webhook_url' has to be an address at one of the allowed hosts: {', '.join(sorted(hosts)) or 'none'}.",
+            param="webhook_url",
+        )
+
+
+def _target(model: str | None, inputs: Sequence[Input]) -> str | None:
+    """The first target, unless the request names another one."""
+    targets = list(dict.fromkeys(item.target for item in inputs))
+    if model is None:
+        return targets[0]
+    for item in inputs:
+        if item.target is not None and model in (item.target, item.place.deployment):
+            return item.target
+    told = "each of its lines names its own model" if targets == [None] else f"it was uploaded for {_listed(targets)}"
+    raise InvalidRequest(f"The file cannot run at {model[:200]!r}: {told}.", param="model")
+
+
+def _listed(targets: Sequence[str | None]) -> str:
+    return ", ".join(target for target in targets if target)
