@@ -1,4 +1,4 @@
-"""A stand-in for api.anthropic.com: files, messages, models, at both versions of the API."""
+"""A stand-in for api.anthropic.com: files, messages, batches, models, at both versions of the API."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -8,9 +8,11 @@ from typing import Any
 from managed_files.sandbox.answers import Json
 from managed_files.sandbox.anthropic_access import Access, access_of
 from managed_files.sandbox.anthropic_answers import answer
+from managed_files.sandbox.anthropic_batches import MessageBatches
 from managed_files.sandbox.anthropic_errors import bad, envelope, refused, request_id
 from managed_files.sandbox.anthropic_files import MAX_FILE, FileStore, StoredFile
 from managed_files.sandbox.anthropic_models import MODELS
+from managed_files.sandbox.batch_jobs import BatchJobs, BatchSteering
 from managed_files.sandbox.borders import at_odd_borders
 from managed_files.sandbox.routing import Handler, Route
 from managed_files.sandbox.server import Server
@@ -22,7 +24,7 @@ DEFAULT_KEY = "sk-ant-api03-sandbox-0123456789"
 AccessHandler = Callable[[Request, Access], Reply]
 
 
-class AnthropicSandbox(Server):
+class AnthropicSandbox(BatchSteering, Server):
     """Anthropic with `api_keys` (key → workspace; keys of one workspace share its files) and the usual models.
 
     `max_file_bytes`: larger files are refused. `keep_up_to`: larger files are measured but not kept on disk.
@@ -40,6 +42,13 @@ class AnthropicSandbox(Server):
         self.api_keys = dict(api_keys or {DEFAULT_KEY: "wrkspc_sandbox"})
         self._shelf = Shelf(keep_up_to)
         self.store = FileStore(self._shelf, max_file_bytes)
+        self.batch_jobs = BatchJobs()
+        self.batches = MessageBatches(
+            self._shelf,
+            self.batch_jobs,
+            lambda body, access: answer(body, access, self.store).whole(),
+            lambda: self.url,
+        )
         super().__init__(port=port, receive_rate=receive_rate)
 
     @property
@@ -48,14 +57,21 @@ class AnthropicSandbox(Server):
         return self.store.files
 
     def routes(self) -> list[Route]:
-        store = self.store
+        store, batches = self.store, self.batches
         return [
+            *self.batch_controls(),
             Route("POST", "/v1/files", self._guarded(_with_files(store.create))),
             Route("GET", "/v1/files", self._guarded(_with_files(store.page))),
             Route("GET", "/v1/files/{id}", self._guarded(_with_files(store.retrieve))),
             Route("DELETE", "/v1/files/{id}", self._guarded(_with_files(store.delete))),
             Route("GET", "/v1/files/{id}/content", self._guarded(_with_files(store.content))),
             Route("POST", "/v1/messages", self._guarded(self._messages)),
+            Route("POST", "/v1/messages/batches", self._guarded(batches.create)),
+            Route("GET", "/v1/messages/batches", self._guarded(batches.page)),
+            Route("GET", "/v1/messages/batches/{id}", self._guarded(batches.retrieve)),
+            Route("DELETE", "/v1/messages/batches/{id}", self._guarded(batches.delete)),
+            Route("POST", "/v1/messages/batches/{id}/cancel", self._guarded(batches.cancel)),
+            Route("GET", "/v1/messages/batches/{id}/results", self._guarded(batches.results)),
             Route("GET", "/v1/models", self._guarded(self._models)),
         ]
 
@@ -91,10 +107,12 @@ class AnthropicSandbox(Server):
 
     def reset(self) -> None:
         super().reset()
+        self.batches.clear()
         self.store.clear()
 
     def stop(self) -> None:
         super().stop()
+        self.batches.clear()
         self.store.clear()
         self._shelf.close()
 
