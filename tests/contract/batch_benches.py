@@ -5,16 +5,17 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from managed_files.batch_records import CHAT, Job, JobOrder, LineResult
+from managed_files.batch_records import CHAT, Job, JobOrder, JobState, LineResult
 from managed_files.dialects.base import Exchange
 from managed_files.dialects.registry import DIALECTS
 from managed_files.providers.base import Provider
 from managed_files.providers.batches import BatchApi
 from managed_files.records import Upload
+from managed_files.sandbox.anthropic import AnthropicSandbox
 from managed_files.sandbox.azure import AzureSandbox
 from managed_files.sandbox.batch_jobs import BatchSteering
 from tests.contract.bench import FILE_ID, Bench
-from tests.contract.benches import AzureBench, CompatibleBench, GeminiBench, OpenAIBench, VertexAIBench
+from tests.contract.benches import AnthropicBench, AzureBench, CompatibleBench, GeminiBench, OpenAIBench, VertexAIBench
 
 Json = dict[str, Any]
 
@@ -117,6 +118,11 @@ class BatchBench(Bench):
         """The status of each line, or the code of one that was never asked."""
         return {key: result.status or result.code for key, result in self.results(job).items()}
 
+    def failure_of(self, job: Job) -> str:
+        """Why it failed as a whole."""
+        assert job.state is JobState.FAILED
+        return job.error or ""
+
     def without_answer(self, keys: Iterable[int], end: str) -> dict[str, str]:
         """The outcomes of lines that a job with this end never asked."""
         code = self.unasked[end]
@@ -181,6 +187,26 @@ class GeminiBatchBench(BatchBench, GeminiBench):
     half_kept = False
 
 
+class AnthropicBatchBench(BatchBench, AnthropicBench):
+    """Its batches hold no files, and never fail as a whole: every line does."""
+
+    label = "anthropic"
+    create_path = "/v1/messages/batches$"
+    unknown_job = "msgbatch_01" + "0" * 22
+    sandbox: AnthropicSandbox
+
+    def bad_body(self) -> Json:
+        """Our dialect lets no bad temperature pass."""
+        return {**self.body("hello"), "temperature": 99}
+
+    def failure_of(self, job: Job) -> str:
+        assert (job.state, job.completed) == (JobState.COMPLETED, 0)
+        return " ".join({result.body["error"]["message"] for result in self.results(job).values()})
+
+    def leftovers(self, order: JobOrder) -> set[str]:
+        return set(self.sandbox.batches.batches)
+
+
 BATCH_BENCHES: tuple[type[BatchBench], ...] = (
     OpenAIBatchBench,
     AzureBatchBench,
@@ -188,4 +214,5 @@ BATCH_BENCHES: tuple[type[BatchBench], ...] = (
     GroqBatchBench,
     VertexAIBatchBench,
     GeminiBatchBench,
+    AnthropicBatchBench,
 )
