@@ -7,6 +7,7 @@ from typing import Any
 
 from managed_files.sandbox.file_rules import DEFAULT_LIMIT, PURPOSES
 from managed_files.sandbox.openai import OpenAISandbox
+from managed_files.sandbox.openai_batch_job import Rules
 from managed_files.sandbox.openai_chat import complete, read_chat
 from managed_files.sandbox.openai_errors import envelope
 from managed_files.sandbox.routing import Route
@@ -52,11 +53,17 @@ class AzureSandbox(OpenAISandbox):
     def routes(self) -> list[Route]:
         dated = "/openai/deployments/{deployment}/chat/completions"
         return [
+            *self.batch_controls(),
             *self.file_routes("/openai/v1"),
+            *self.batch_routes("/openai/v1"),
             Route("POST", "/openai/v1/chat/completions", self.guarded(self.chat)),
             *self.file_routes("/openai"),
+            *self.batch_routes("/openai"),
             Route("POST", dated, self.guarded(self._dated_chat)),
         ]
+
+    def batch_rules(self) -> Rules:
+        return Rules(dict.fromkeys(("/chat/completions", "/v1/chat/completions"), self.chat), models=self.deployments)
 
     def _check_version(self, request: Request) -> None:
         """The dated paths need `api-version`. Raises the 404 that Azure gives instead."""

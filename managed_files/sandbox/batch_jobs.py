@@ -37,7 +37,7 @@ class BatchJobs:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._steps: deque[Step] = deque()
+        self._steps: deque[tuple[Runnable, Step]] = deque()
         self._held: list[Runnable] = []
         self._holding = False
         self._working = False
@@ -45,12 +45,12 @@ class BatchJobs:
     def submit(self, job: Runnable) -> None:
         """Runs the job soon; while jobs are held it only begins."""
         with self._changed:
-            self._add(partial(self._begin, job))
+            self._add(job, partial(self._begin, job))
 
     def hurry(self, job: Runnable) -> None:
         """Runs the job if it is held: it was cancelled, and has to come to its end."""
         with self._changed:
-            self._add(partial(self._let_go, job))
+            self._add(job, partial(self._let_go, job))
 
     def hold(self) -> None:
         with self._changed:
@@ -61,7 +61,7 @@ class BatchJobs:
         with self._changed:
             jobs, self._held, self._holding = self._held, [], False
             for job in jobs:
-                self._add(partial(end, job))
+                self._add(job, partial(end, job))
 
     def settle(self, timeout: float = 30.0) -> None:
         """Blocks until every job is held or has ended. Raises TimeoutError."""
@@ -78,20 +78,22 @@ class BatchJobs:
             self._held.clear()
             self._holding = False
 
-    def _add(self, step: Step) -> None:
-        self._steps.append(step)
+    def _add(self, job: Runnable, step: Step) -> None:
+        self._steps.append((job, step))
         if not self._working:
             self._working = True
             threading.Thread(target=self._work, name="sandbox-batches", daemon=True).start()
 
     def _work(self) -> None:
-        while step := self._next():
+        while work := self._next():
+            job, step = work
             try:
                 step()
-            except Exception:
+            except Exception as bug:
                 _log.exception("the sandbox itself failed in a batch job")
+                job.fail(f"The sandbox itself failed: {bug!r}")
 
-    def _next(self) -> Step | None:
+    def _next(self) -> tuple[Runnable, Step] | None:
         with self._changed:
             if self._steps:
                 return self._steps.popleft()

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from managed_files.sandbox.answers import Json
-from managed_files.sandbox.file_rules import DEFAULT_LIMIT
+from managed_files.sandbox.file_rules import DEFAULT_LIMIT, PURPOSES
 from managed_files.sandbox.forms import Form
 from managed_files.sandbox.openai import OpenAISandbox, ProjectHandler
+from managed_files.sandbox.openai_batch_job import Rules
 from managed_files.sandbox.openai_chat import complete, read_chat
 from managed_files.sandbox.openai_errors import bad, envelope
 from managed_files.sandbox.openai_files import FileStore, StoredFile
@@ -39,7 +40,8 @@ def _as_openai(status: int, error: Json) -> Json:
 
 @dataclass(frozen=True)
 class Flavour:
-    """What tells one server from another. `base`: path before `/chat/completions`; `refused`: fields that get a 400."""
+    """What tells one server from another. `base`: path before `/chat/completions`; `refused`: fields that get a 400;
+    `batches`: it takes files for batches of chats, and runs them."""
 
     base: str = "/v1"
     files: bool = False
@@ -47,12 +49,13 @@ class Flavour:
     developer: bool = False
     model_home: str = ""
     for_models: bool = False
+    batches: bool = False
     error: Callable[[int, Json], Json] = _as_openai
 
 
 FLAVOURS: Mapping[str, Flavour] = {
     "xai": Flavour(refused=("logit_bias",), developer=True, error=_as_text),
-    "groq": Flavour(base="/openai/v1", refused=("logprobs", "top_logprobs", "logit_bias")),
+    "groq": Flavour(base="/openai/v1", refused=("logprobs", "top_logprobs", "logit_bias"), batches=True),
     "together_ai": Flavour(refused=("max_completion_tokens", "logprobs", "top_logprobs")),
     "fireworks_ai": Flavour(base="/inference/v1", model_home="accounts/fireworks/models/"),
     "hosted_vllm": Flavour(refused=("max_completion_tokens",), error=_as_vllm),
@@ -96,6 +99,7 @@ class CompatibleSandbox(OpenAISandbox):
             port=port,
             max_file_bytes=max_file_bytes,
             keep_up_to=keep_up_to,
+            purposes=PURPOSES if self.flavour.files else ("batch",),
         )
 
     def new_store(self, shelf: Shelf, max_bytes: int, purposes: tuple[str, ...]) -> FileStore:
@@ -104,8 +108,12 @@ class CompatibleSandbox(OpenAISandbox):
 
     def routes(self) -> list[Route]:
         base = self.flavour.base
-        files = self.file_routes(base) if self.flavour.files else []
-        return [*files, Route("POST", f"{base}/chat/completions", self.guarded(self.chat))]
+        files = self.file_routes(base) if self.flavour.files or self.flavour.batches else []
+        batches = [*self.batch_controls(), *self.batch_routes(base)] if self.flavour.batches else []
+        return [*files, *batches, Route("POST", f"{base}/chat/completions", self.guarded(self.chat))]
+
+    def batch_rules(self) -> Rules:
+        return Rules({"/v1/chat/completions": self.chat}, longest_window=7 * 86_400)
 
     def guarded(self, handler: ProjectHandler) -> Handler:
         """The handler behind the key check, its errors in the flavour's words."""

@@ -1,4 +1,4 @@
-"""A stand-in for api.openai.com: files, chat completions, models. Wire facts: OpenAI's API description."""
+"""A stand-in for api.openai.com: files, batches, chats, embeddings, models. Wire facts: OpenAI's API description."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -6,8 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from managed_files.sandbox.answers import Json
+from managed_files.sandbox.batch_jobs import BatchJobs, BatchSteering
 from managed_files.sandbox.file_rules import DEFAULT_LIMIT, PURPOSES
+from managed_files.sandbox.openai_batch_job import Rules
+from managed_files.sandbox.openai_batches import BatchDesk
 from managed_files.sandbox.openai_chat import complete, read_chat
+from managed_files.sandbox.openai_embeddings import EMBEDDING_MODELS, embed
 from managed_files.sandbox.openai_errors import bad, envelope, model_not_found, unauthorized
 from managed_files.sandbox.openai_files import FileStore, StoredFile
 from managed_files.sandbox.routing import Handler, Route
@@ -21,7 +25,7 @@ DEFAULT_KEY = "sk-proj-sandbox-0123456789"
 ProjectHandler = Callable[[Request, str], Reply]
 
 
-class OpenAISandbox(Server):
+class OpenAISandbox(BatchSteering, Server):
     """OpenAI with `api_keys` (key → project; keys of one project share its files) and the usual models.
 
     `max_file_bytes`: larger files are refused. `keep_up_to`: larger files are measured but not kept on disk.
@@ -40,11 +44,18 @@ class OpenAISandbox(Server):
         self.api_keys = dict(api_keys or {DEFAULT_KEY: "proj_sandbox"})
         self._shelf = Shelf(keep_up_to)
         self.store = self.new_store(self._shelf, max_file_bytes, purposes)
+        self.batch_jobs = BatchJobs()
+        self.batches = BatchDesk(self.store, self.batch_jobs, self.batch_rules())
         super().__init__(port=port, receive_rate=receive_rate)
 
     def new_store(self, shelf: Shelf, max_bytes: int, purposes: tuple[str, ...]) -> FileStore:
         """Where the files will be."""
         return FileStore(shelf, max_bytes, purposes)
+
+    def batch_rules(self) -> Rules:
+        """What a batch may be, and what answers its lines."""
+        handlers = {"/v1/chat/completions": self.chat, "/v1/embeddings": self._embeddings}
+        return Rules(handlers, models=(*MODELS, *EMBEDDING_MODELS))
 
     @property
     def files(self) -> Mapping[str, StoredFile]:
@@ -53,7 +64,10 @@ class OpenAISandbox(Server):
 
     def routes(self) -> list[Route]:
         return [
+            *self.batch_controls(),
             *self.file_routes("/v1"),
+            *self.batch_routes("/v1"),
+            Route("POST", "/v1/embeddings", self.guarded(self._embeddings)),
             Route("POST", "/v1/chat/completions", self.guarded(self.chat)),
             Route("GET", "/v1/models", self.guarded(self._models)),
             Route("GET", "/v1/models/{id}", self.guarded(self._model)),
@@ -67,6 +81,15 @@ class OpenAISandbox(Server):
             Route("GET", f"{prefix}/files/{{id}}", self.guarded(store.retrieve)),
             Route("DELETE", f"{prefix}/files/{{id}}", self.guarded(store.delete)),
             Route("GET", f"{prefix}/files/{{id}}/content", self.guarded(store.content)),
+        ]
+
+    def batch_routes(self, prefix: str) -> list[Route]:
+        desk = self.batches
+        return [
+            Route("POST", f"{prefix}/batches", self.guarded(desk.create)),
+            Route("GET", f"{prefix}/batches", self.guarded(desk.page)),
+            Route("GET", f"{prefix}/batches/{{id}}", self.guarded(desk.retrieve)),
+            Route("POST", f"{prefix}/batches/{{id}}/cancel", self.guarded(desk.cancel)),
         ]
 
     def guarded(self, handler: ProjectHandler) -> Handler:
@@ -103,6 +126,9 @@ class OpenAISandbox(Server):
             raise bad(message, param="max_tokens", code="unsupported_parameter")
         return complete(body, lambda file_id: self.store.get(project, file_id)).reply()
 
+    def _embeddings(self, request: Request, project: str) -> Reply:
+        return embed(request)
+
     def _models(self, request: Request, project: str) -> Reply:
         return json_reply({"object": "list", "data": [_model(name) for name in MODELS]})
 
@@ -119,10 +145,12 @@ class OpenAISandbox(Server):
 
     def reset(self) -> None:
         super().reset()
+        self.batches.clear()
         self.store.clear()
 
     def stop(self) -> None:
         super().stop()
+        self.batches.clear()
         self.store.clear()
         self._shelf.close()
 

@@ -11,7 +11,7 @@ from typing import Any
 from managed_files.sandbox.file_rules import PURPOSES, checked_file, lifetime, one_of, page_limit
 from managed_files.sandbox.forms import BrokenForm, Form, read_form
 from managed_files.sandbox.openai_errors import bad, no_such_file
-from managed_files.sandbox.store import Blob, Shelf
+from managed_files.sandbox.store import Blob, Shelf, Writer
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
 
 _NOT_DOWNLOADABLE = ("assistants", "user_data")
@@ -84,6 +84,19 @@ class FileStore:
         file = self.files.get(file_id)
         return file if file and file.project == project else None
 
+    def writer(self) -> Writer:
+        """Takes the bytes of a file that the provider itself writes."""
+        return self._shelf.writer()
+
+    def keep(self, project: str, filename: str, purpose: str, blob: Blob, life: int) -> StoredFile:
+        """Stores a file that the provider itself wrote, for `life` seconds."""
+        now = int(time.time())
+        content_type = "application/octet-stream"
+        file = StoredFile(_new_id(), project, filename, purpose, content_type, blob, now, now + life)
+        with self._lock:
+            self._files[file.id] = file
+        return file
+
     # Handlers
 
     def create(self, request: Request, project: str) -> Reply:
@@ -106,7 +119,7 @@ class FileStore:
         now = int(time.time())
         life = lifetime(form.fields, purpose)
         return StoredFile(
-            id="file-" + secrets.token_hex(11),
+            id=_new_id(),
             project=project,
             filename=file.filename,
             purpose=purpose,
@@ -159,3 +172,7 @@ class FileStore:
         if file is None:
             raise no_such_file(file_id)
         return file
+
+
+def _new_id() -> str:
+    return "file-" + secrets.token_hex(11)

@@ -1,0 +1,93 @@
+"""What OpenAI checks in a batch's input before it runs a line. Wire facts: OpenAI's batch guide and public errors."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from managed_files.sandbox.answers import Json
+from managed_files.sandbox.store import Blob
+
+_MOST_FINDINGS = 10
+_UNIQUE = (
+    "The custom_id for this request is a duplicate of another request. The custom_id parameter must be unique for each "
+    "request in a batch."
+)
+
+
+def texts_of(blob: Blob) -> Iterator[bytes]:
+    """The lines of a stored file, one after the other, without the blank ones."""
+    rest = b""
+    for piece in blob.pieces(0, blob.size):
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (line for line in whole if line.strip())
+    if rest.strip():
+        yield rest
+
+
+@dataclass
+class Check:
+    """Reads an input once. `endpoint`: as the job names it; afterwards `total` lines, `model` and `findings` are known.
+
+    `models`: those that run batches, None for any.
+    """
+
+    endpoint: str
+    models: tuple[str, ...] | None
+    max_lines: int
+    total: int = 0
+    model: str | None = None
+    findings: list[Json] = field(default_factory=list)
+    _seen: set[str] = field(default_factory=set)
+
+    def read(self, blob: Blob) -> "Check":
+        for text in texts_of(blob):
+            self.total += 1
+            self._line(text)
+            if len(self.findings) == _MOST_FINDINGS:
+                break
+        if not self.total:
+            self._found(
+                "empty_file", "The input file is empty. Please ensure that it contains at least one request.", 0
+            )
+        if self.total > self.max_lines:
+            self._found("max_requests_exceeded", f"The input holds more than {self.max_lines} requests.", 0)
+        return self
+
+    def _line(self, text: bytes) -> None:
+        try:
+            line = json.loads(text)
+        except ValueError:
+            line = None
+        if not isinstance(line, dict):
+            return self._found("invalid_json_line", "This line is not parseable as valid JSON.")
+        for name, kind in (("custom_id", str), ("method", str), ("url", str), ("body", dict)):
+            if not isinstance(line.get(name), kind):
+                return self._found("missing_required_parameter", f"Missing required parameter: '{name}'.", param=name)
+        return self._fields(line)
+
+    def _fields(self, line: Json) -> None:
+        if line["custom_id"] in self._seen:
+            self._found("duplicate_custom_id", _UNIQUE, param="custom_id")
+        self._seen.add(line["custom_id"])
+        if line["method"] != "POST":
+            self._found("invalid_method", "Invalid method: only POST is supported.", param="method")
+        if line["url"] != self.endpoint:
+            message = f"The URL provided for this request does not match the batch endpoint '{self.endpoint}'."
+            self._found("mismatched_url", message, param="url")
+        self._model(line["body"].get("model"))
+
+    def _model(self, model: object) -> None:
+        if not isinstance(model, str):
+            return self._found("missing_required_parameter", "Missing required parameter: 'model'.", param="body.model")
+        self.model = self.model or model
+        if model != self.model:
+            message = f"The provided model '{model}' does not match the batch model '{self.model}'."
+            return self._found("mismatched_model", message, param="body.model")
+        if self.models is not None and model not in self.models:
+            message = f"The provided model '{model}' is not supported by the Batch API."
+            return self._found("model_not_found", message, param="body.model")
+        return None
+
+    def _found(self, code: str, message: str, line: int | None = None, param: str | None = None) -> None:
+        number = self.total if line is None else line
+        self.findings.append({"code": code, "message": message, "param": param, "line": number or None})
