@@ -1,15 +1,25 @@
 """Azure OpenAI, in its v1 and its dated flavour. Knows which of the two an entry means, and what they refuse."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
 from urllib.parse import quote
 
+from managed_files.batch_records import CHAT
 from managed_files.errors import ProviderFailed
 from managed_files.providers.base import ChatEndpoint
+from managed_files.providers.openai_batches import OpenAIBatches
 from managed_files.providers.openai_files import OpenAIFiles, with_query
 from managed_files.records import Account, Copy, Deployment, Parameter, Upload
 from managed_files.upstream import Upstream
 
 _V1 = ("v1", "preview", "latest")
+
+
+class AzureBatches(OpenAIBatches):
+    """A line names the deployment as its model. Source: Azure's batch guide, which writes the path of chats so."""
+
+    paths: ClassVar[Mapping[str, str]] = {CHAT: "/chat/completions"}
 
 
 class Azure(OpenAIFiles):
@@ -19,6 +29,7 @@ class Azure(OpenAIFiles):
 
     name = "azure"
     prefixes = ("azure",)
+    runs_batches = True
     parameters = (
         Parameter("api_base", env=("AZURE_API_BASE",), identity=True, required=True),
         Parameter("api_key", env=("AZURE_API_KEY",), secret=True, identity=True),
@@ -33,6 +44,7 @@ class Azure(OpenAIFiles):
         self._v1 = self._version in _V1 or base.endswith("/openai/v1")
         self._base = f"{base.removesuffix('/v1').removesuffix('/openai')}/openai{'/v1' if self._v1 else ''}"
         self._refuses_user_data = False
+        self._batches = AzureBatches(self)
 
     def url(self, path: str, **query: str) -> str:
         if not self._v1 or self._version == "preview":
@@ -63,6 +75,9 @@ class Azure(OpenAIFiles):
         copy = super().upload(as_assistants)
         self._refuses_user_data = True  # remembered only when the purpose was what it refused
         return copy
+
+    def batches(self) -> AzureBatches:
+        return self._batches
 
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
         path = "chat/completions" if self._v1 else f"deployments/{quote(deployment.model, safe='')}/chat/completions"

@@ -3,9 +3,19 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from managed_files.batch_records import CHAT, BatchLimits
 from managed_files.errors import ProviderFailed
+from managed_files.providers.openai_batches import OpenAIBatches
 from managed_files.providers.openai_server import OpenAIServer
-from managed_files.records import Copy, Parameter, Upload
+from managed_files.records import Account, Copy, Parameter, Upload
+from managed_files.upstream import Upstream
+
+
+class GroqBatches(OpenAIBatches):
+    """Chats only, and smaller files. Source: Groq's SDK."""
+
+    endpoints = (CHAT,)
+    limits = BatchLimits(bytes=100_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +23,8 @@ class Row:
     """One provider. `key` and `base`: variables for the credential and the address, in LiteLLM's names.
 
     `api_base` None: the entry has to give it. `stores_files`: it has OpenAI's Files API, and a chat can name what is
-    stored there. `for_models`: an upload tells the models that the file is for, as to this gateway.
+    stored there. `for_models`: an upload tells the models that the file is for, as to this gateway. `batches`: its
+    Batch API, if it has one; then its Files API takes files of that purpose.
     """
 
     name: str
@@ -23,6 +34,7 @@ class Row:
     dialect: str = "openai"
     stores_files: bool = False
     for_models: bool = False
+    batches: type[OpenAIBatches] | None = None
 
     def parameters(self) -> tuple[Parameter, ...]:
         """What an entry may say. Where files are for models, another model makes another account."""
@@ -38,7 +50,7 @@ class Row:
 # and Together's files are for batches and fine-tuning; Fireworks and vLLM keep none.
 _ROWS = (
     Row("xai", ("XAI_API_KEY",), ("XAI_API_BASE",), "https://api.x.ai/v1", "xai"),
-    Row("groq", ("GROQ_API_KEY",), ("GROQ_API_BASE",), "https://api.groq.com/openai/v1", "groq"),
+    Row("groq", ("GROQ_API_KEY",), ("GROQ_API_BASE",), "https://api.groq.com/openai/v1", "groq", batches=GroqBatches),
     Row(
         "together_ai",
         ("TOGETHERAI_API_KEY", "TOGETHER_AI_API_KEY", "TOGETHER_API_KEY", "TOGETHER_AI_TOKEN"),
@@ -64,9 +76,16 @@ class Compatible(OpenAIServer):
 
     row: ClassVar[Row]
 
+    def __init__(self, account: Account, upstream: Upstream):
+        super().__init__(account, upstream)
+        self._batches = self.row.batches(self) if self.row.batches else None
+
+    def batches(self) -> OpenAIBatches | None:
+        return self._batches
+
     def upload(self, upload: Upload) -> Copy:
-        """Raises ProviderFailed before anything is sent where no chat could name the file."""
-        if not self.stores_files:
+        """Raises ProviderFailed before anything is sent where neither a chat nor a batch could name the file."""
+        if not self.stores_files and not (self.row.batches and upload.purpose == "batch"):
             message = f"{self.name} stores no files for chat. Leave its models out of target_model_names."
             raise ProviderFailed(self.name, message, upstream_status=400, param="target_model_names")
         return super().upload(upload)
@@ -86,6 +105,7 @@ def _adapter(row: Row) -> type[Compatible]:
         parameters = row.parameters()
         dialect = row.dialect
         stores_files = row.stores_files
+        runs_batches = row.batches is not None
 
     Adapter.row = row
     Adapter.__name__ = Adapter.__qualname__ = f"Compatible[{row.name}]"

@@ -1,7 +1,9 @@
 """OpenAI, and every server that speaks its API at another `api_base`. Knows its parameters and headers."""
 
+from managed_files.providers.openai_batches import OpenAIBatches
 from managed_files.providers.openai_server import OpenAIServer
-from managed_files.records import Parameter
+from managed_files.records import Account, Parameter
+from managed_files.upstream import Upstream
 
 
 class OpenAI(OpenAIServer):
@@ -9,6 +11,7 @@ class OpenAI(OpenAIServer):
 
     name = "openai"
     prefixes = ("openai",)
+    runs_batches = True
     parameters = (
         Parameter("api_key", env=("OPENAI_API_KEY",), secret=True, identity=True),
         Parameter(
@@ -19,6 +22,13 @@ class OpenAI(OpenAIServer):
         ),
         Parameter("organization", identity=True),
     )
+
+    def __init__(self, account: Account, upstream: Upstream):
+        super().__init__(account, upstream)
+        self._batches = OpenAIBatches(self)
+
+    def batches(self) -> OpenAIBatches:
+        return self._batches
 
     def credentials(self) -> dict[str, str]:
         organization = self.account.params.get("organization")

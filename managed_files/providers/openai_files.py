@@ -78,9 +78,9 @@ class OpenAIFiles(Provider):
         query = dict(self.first_page)
         while True:
             answer = self._listed(query)
-            page = [item for item in _files(answer) if item["id"] not in seen]
+            page = [item for item in listed(answer) if item["id"] not in seen]
             found += [item["id"] for item in page if str(item.get("filename")).startswith(f"{file_id}_")]
-            if not page or answer.get("has_more") is False or _older(page, since):
+            if not page or answer.get("has_more") is False or older(page, since):
                 return found
             seen.update(item["id"] for item in page)
             query = self.next_page(query, page[-1]["id"])
@@ -142,13 +142,14 @@ def _state(answer: dict[str, Any]) -> CopyState:
     return _STATES.get(str(answer.get("status")), CopyState.READY)
 
 
-def _files(answer: dict[str, Any]) -> list[dict[str, Any]]:
+def listed(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The objects of one page of a list."""
     data = answer.get("data")
     items = data if isinstance(data, list) else []
     return [item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]
 
 
-def _older(page: list[dict[str, Any]], since: int | None) -> bool:
+def older(page: list[dict[str, Any]], since: int | None) -> bool:
     """Whether everything after this page was made before `since`; only a page that shows its order can tell."""
     first, last = page[0].get("created_at"), page[-1].get("created_at")
     return since is not None and isinstance(first, int) and isinstance(last, int) and first > last and last < since
