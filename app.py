@@ -2,7 +2,8 @@
 
 import atexit
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from managed_files.database import Database
 from managed_files.fanout import Fanout
 from managed_files.keys import KeyRepository
 from managed_files.local_postgres import LocalPostgres
+from managed_files.providers.base import Provider
 from managed_files.providers.registry import CATALOG, build
 from managed_files.repository import FileRepository
 from managed_files.run_repository import RunRepository
@@ -23,6 +25,7 @@ from managed_files.services.batches.batches import Batches
 from managed_files.services.batches.following import Follower, Followers
 from managed_files.services.batches.intake import Rewriting
 from managed_files.services.batches.results import Results
+from managed_files.services.batches.running import Runner, Runners, RunnerThread
 from managed_files.services.batches.storing import BatchUploads
 from managed_files.services.calls import Calls
 from managed_files.services.completions import Completions
@@ -53,10 +56,17 @@ class Gateway:
     completions: Completions
     reconciler: Reconciler
     background: ReconcilerThread
+    runner: RunnerThread
     upstream: Upstream
+
+    def start(self) -> None:
+        """Begins what goes on beside the requests, once in each process."""
+        self.background.start()
+        self.runner.start()
 
     def close(self) -> None:
         """Ends the background after its pass, and gives connections back."""
+        self.runner.stop()
         self.background.stop()
         self.database.close()
         self.upstream.close()
@@ -84,7 +94,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     observe.install(app)
     clients.install(app)
     errors.install(app)
-    app.before_request(gateway.background.start)
+    app.before_request(gateway.start)
     _register(app, gateway)
     return app
 
@@ -128,8 +138,27 @@ def build_gateway(settings: Settings, url: str) -> Gateway:
         completions=Completions(repository, dispatch, settings.allow_provider_file_ids),
         reconciler=reconciler,
         background=ReconcilerThread(reconciler, database, settings.reconcile_interval),
+        runner=_runner(settings, repository, runs, providers, dispatch),
         upstream=upstream,
     )
+
+
+def _runner(
+    settings: Settings,
+    files: FileRepository,
+    runs: RunRepository,
+    providers: Mapping[str, Provider],
+    dispatch: Dispatch,
+) -> RunnerThread:
+    """For the lines of batches at accounts whose provider has no batch API."""
+    stop = threading.Event()
+    slots = {
+        name: int(provider.account.params.get("max_parallel_requests") or settings.batch_concurrency)
+        for name, provider in providers.items()
+        if provider.batches() is None
+    }
+    tools = Runners(runs, files, dispatch, LeaseKeeper(runs), Fanout(max(1, sum(slots.values()))), slots)
+    return RunnerThread(Runner(tools, stop.wait), stop, settings.batch_interval)
 
 
 def config_path() -> Path:

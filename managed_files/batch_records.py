@@ -222,3 +222,7 @@ class Run:
     team: str | None
     lines: tuple[bytes, ...] = field(repr=False)
     done: frozenset[str] = frozenset()
+
+    @property
+    def id(self) -> str:
+        return f"{self.batch_id}:{self.number}:{self.chunk}"

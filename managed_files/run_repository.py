@@ -33,9 +33,15 @@ class RunRepository:
         lines = tuple(zlib.decompress(row["data"]).splitlines())
         return Run(**given, lines=lines, done=frozenset(row["done"]))
 
-    def renew(self, run: Run, lease: float) -> bool:
+    def renew_leases(self, ids: Sequence[str], lease: float) -> None:
+        """Keeps chunks that are being run, each by its `Run.id`."""
+        batch_ids, numbers, chunks = zip(*(name.split(":") for name in ids), strict=True)
+        params = {"batch_ids": list(batch_ids), "numbers": list(map(int, numbers)), "chunks": list(map(int, chunks))}
+        self._db.write(self._sql["renew_runs"], params | {"lease": lease})
+
+    def is_wanted(self, run: Run) -> bool:
         """False: the part has ended, and its lines are nobody's business any more."""
-        return bool(self._db.write(self._sql["renew_run"], _key(run) | {"lease": lease}))
+        return bool(self._db.read(self._sql["run_is_wanted"], _key(run)))
 
     def keep(self, run: Run, result: LineResult) -> None:
         """What came of one line; the first answer stays."""

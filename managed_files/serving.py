@@ -78,7 +78,7 @@ def post_worker_init(worker: Any) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGQUIT, _leave)
-    worker.wsgi.extensions["managed_files"].background.start()
+    worker.wsgi.extensions["managed_files"].start()
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -37,6 +37,8 @@ class Settings:
     processing_timeout: float = 30.0
     reconcile_interval: float = 5.0
     max_batch_lines: int = 50_000
+    batch_concurrency: int = 8
+    batch_interval: float = 1.0
     max_batch_file_size_mb: int = 200
     webhook_hosts: tuple[str, ...] = ()
     webhook_secret: str | None = field(default=None, repr=False)
@@ -61,6 +63,8 @@ class GeneralSchema(Schema):
     max_request_size_mb = fields.Integer(validate=validate.Range(min=1))
     processing_timeout = fields.Float(validate=validate.Range(min=0))
     reconcile_interval = fields.Float(validate=validate.Range(min=0.05))
+    batch_concurrency = fields.Integer(validate=validate.Range(min=1))
+    batch_interval = fields.Float(validate=validate.Range(min=0.05))
     max_batch_lines = fields.Integer(validate=validate.Range(min=1))
     max_batch_file_size_mb = fields.Integer(validate=validate.Range(min=1))
     webhook_hosts = fields.List(fields.String())

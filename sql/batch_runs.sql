@@ -21,11 +21,15 @@ JOIN batches AS b ON b.id = taken.batch_id
 JOIN batch_parts AS p ON p.batch_id = taken.batch_id AND p.number = taken.number
 JOIN batch_lines AS l ON l.file_id = p.file_id AND l.input = p.input AND l.chunk = taken.chunk;
 
--- name: renew_run
--- Keeps a chunk that is being run; no row once its part has ended, be it cancelled.
-UPDATE batch_runs SET lease_until = now() + %(lease)s * interval '1 second'
-WHERE batch_id = %(batch_id)s AND number = %(number)s AND chunk = %(chunk)s
-RETURNING chunk;
+-- name: renew_runs
+-- Keeps chunks that are being run from being taken for left ones.
+UPDATE batch_runs AS r SET lease_until = now() + %(lease)s * interval '1 second'
+FROM unnest(%(batch_ids)s::text[], %(numbers)s::integer[], %(chunks)s::integer[]) AS held (batch_id, number, chunk)
+WHERE r.batch_id = held.batch_id AND r.number = held.number AND r.chunk = held.chunk;
+
+-- name: run_is_wanted
+-- Whether a chunk is still to be run; not so once its part has ended, be it cancelled.
+SELECT 1 FROM batch_runs WHERE batch_id = %(batch_id)s AND number = %(number)s AND chunk = %(chunk)s;
 
 -- name: keep_result
 -- What came of one line; the first answer stays.

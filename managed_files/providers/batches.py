@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from managed_files.batch_records import CHAT, BatchLimits, Job, JobOrder, LineResult
-from managed_files.errors import ProviderFailed
+from managed_files.errors import GatewayError
 from managed_files.records import Deployment
 
 
@@ -66,8 +66,8 @@ def keyed(key: str, endpoint: str, body: dict[str, Any]) -> dict[str, Any]:
     return {"custom_id": key, "method": "POST", "url": endpoint, "body": body}
 
 
-def refused(key: str, failure: ProviderFailed) -> LineResult:
-    """A line that the provider refused, in the words that the same chat gets."""
+def refused(key: str, failure: GatewayError) -> LineResult:
+    """A line that was refused, in the words that the same chat gets."""
     error = {"message": failure.message, "type": failure.type, "param": failure.param, "code": failure.code}
     return LineResult(key, failure.http_status, {"error": error})
 
