@@ -25,14 +25,20 @@ _MODES = {"none": "none", "auto": "auto", "any": "any", "required": "any"}
 _THOUGHT = "I have to say what I see, and what I was told."
 
 
-def read_chat(request: Request) -> Json:
-    """The request's JSON with its top level checked. Raises a 422 that names the place."""
+def read_object(request: Request) -> Json:
+    """The request's JSON, which has to be an object. Raises a 422."""
     try:
-        body = request.body.json()
+        body: Any = request.body.json()
     except ValueError as error:
         raise invalid(("body",), "JSON decode error", "json_invalid") from error
     if not isinstance(body, dict):
         raise invalid(("body",), "Input should be a valid dictionary", "model_attributes_type")
+    return body
+
+
+def read_chat(request: Request) -> Json:
+    """The request's JSON with its top level checked. Raises a 422 that names the place."""
+    body = read_object(request)
     for name in ("model", "messages"):
         if not body.get(name):
             raise invalid(("body", name), "Field required", "missing")

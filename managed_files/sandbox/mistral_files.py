@@ -20,7 +20,7 @@ _FIELDS = {"purpose", "expiry", "visibility"}
 
 @dataclass(frozen=True)
 class MistralFile:
-    """One file of one workspace. `created_at` in Unix seconds."""
+    """One file of one workspace. `created_at` in Unix seconds. `sample_type`: of one that Mistral wrote itself."""
 
     id: str
     workspace: str
@@ -29,6 +29,7 @@ class MistralFile:
     content_type: str
     blob: Blob
     created_at: int
+    sample_type: str | None = None
 
     @property
     def sha256(self) -> str:
@@ -43,8 +44,8 @@ class MistralFile:
             "created_at": self.created_at,
             "filename": self.filename,
             "purpose": self.purpose,
-            "sample_type": _LINES_ONLY.get(self.purpose, "ocr_input"),
-            "source": "upload",
+            "sample_type": self.sample_type or _LINES_ONLY.get(self.purpose, "ocr_input"),
+            "source": "mistral" if self.sample_type else "upload",
             "num_lines": None,
             "mimetype": self.content_type,
             "signature": self.blob.sha256[:32],
@@ -77,6 +78,14 @@ class MistralFiles:
     def get(self, workspace: str, file_id: str) -> MistralFile | None:
         file = self.files.get(file_id)
         return file if file and file.workspace == workspace else None
+
+    def write(self, workspace: str, filename: str, sample_type: str, blob: Blob) -> str:
+        """Stores a file of Mistral's own; its id."""
+        kept = (filename, "batch", "application/jsonl", blob, int(time.time()), sample_type)
+        file = MistralFile(str(uuid.uuid4()), workspace, *kept)
+        with self._lock:
+            self._files[file.id] = file
+        return file.id
 
     # Handlers
 
@@ -116,7 +125,7 @@ class MistralFiles:
         files = [file for file in reversed(list(self.files.values())) if file.workspace == workspace]
         if purpose := request.query.get("purpose"):
             files = [file for file in files if file.purpose == purpose]
-        size, number = _count(request, "page_size", 100, least=1), _count(request, "page", 0, least=0)
+        size, number = count_in(request, "page_size", 100, least=1), count_in(request, "page", 0, least=0)
         data = [file.public() for file in files[number * size : (number + 1) * size]]
         return json_reply({"data": data, "object": "list", "total": len(files)})
 
@@ -150,7 +159,8 @@ class MistralFiles:
         return file
 
 
-def _count(request: Request, name: str, default: int, *, least: int) -> int:
+def count_in(request: Request, name: str, default: int, *, least: int) -> int:
+    """A number of the query. Raises a 422."""
     text = request.query.get(name, str(default))
     if not text.isdigit() or int(text) < least:
         raise invalid(("query", name), f"Input should be greater than or equal to {least}")

@@ -36,6 +36,13 @@ class Blob:
                 start += len(piece)
                 yield piece
 
+    def lines(self) -> Iterator[bytes]:
+        """The lines one by one, without their ends; blank ones are left out."""
+        if self.path is None:
+            raise ValueError("these bytes were not kept")
+        with self.path.open("rb") as file:
+            yield from (line.rstrip(b"\r\n") for line in file if line.strip())
+
 
 class Writer:
     """Takes bytes until `commit` or `discard`."""
