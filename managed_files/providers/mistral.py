@@ -6,8 +6,10 @@ Source: Mistral's API description (/v1/files) and the types of its Python SDK 3.
 from collections.abc import Mapping
 from typing import ClassVar
 
+from managed_files.providers.mistral_batches import MistralBatches
 from managed_files.providers.openai_server import OpenAIServer
-from managed_files.records import Parameter, Upload
+from managed_files.records import Account, Parameter, Upload
+from managed_files.upstream import Upstream
 
 _PURPOSES = frozenset({"batch", "fine-tune", "ocr", "audio", "agentic_safety"})
 
@@ -19,12 +21,20 @@ class Mistral(OpenAIServer):
     dialect = "mistral"
     gives_back = "yes"
     expiry = "by the gateway"
+    runs_batches = True
     prefixes = ("mistral",)
     parameters = (
         Parameter("api_key", env=("MISTRAL_API_KEY",), secret=True, identity=True),
         Parameter("api_base", env=("MISTRAL_API_BASE",), default="https://api.mistral.ai/v1", identity=True),
     )
     first_page: ClassVar[Mapping[str, str]] = {"page": "0", "page_size": "100"}
+
+    def __init__(self, account: Account, upstream: Upstream):
+        super().__init__(account, upstream)
+        self._batches = MistralBatches(self.wire, self.url, self.headers)
+
+    def batches(self) -> MistralBatches:
+        return self._batches
 
     def fields(self, upload: Upload) -> dict[str, str]:
         """Documents for chat have the purpose `ocr`, whatever OpenAI calls it.

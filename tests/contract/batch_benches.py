@@ -14,8 +14,17 @@ from managed_files.records import Upload
 from managed_files.sandbox.anthropic import AnthropicSandbox
 from managed_files.sandbox.azure import AzureSandbox
 from managed_files.sandbox.batch_jobs import BatchSteering
+from managed_files.sandbox.mistral import MistralSandbox
 from tests.contract.bench import FILE_ID, Bench
-from tests.contract.benches import AnthropicBench, AzureBench, CompatibleBench, GeminiBench, OpenAIBench, VertexAIBench
+from tests.contract.benches import (
+    AnthropicBench,
+    AzureBench,
+    CompatibleBench,
+    GeminiBench,
+    MistralBench,
+    OpenAIBench,
+    VertexAIBench,
+)
 
 Json = dict[str, Any]
 
@@ -207,6 +216,18 @@ class AnthropicBatchBench(BatchBench, AnthropicBench):
         return set(self.sandbox.batches.batches)
 
 
+class MistralBatchBench(BatchBench, MistralBench):
+    label = "mistral"
+    create_path = "/v1/batch/jobs$"
+    unknown_job = "00000000-0000-4000-8000-000000000000"
+    unasked: ClassVar[Mapping[str, str | None]] = {"cancelled": None, "expired": None}
+    refused_line = 422
+    sandbox: MistralSandbox
+
+    def leftovers(self, order: JobOrder) -> set[str]:
+        return super().leftovers(order) | set(self.sandbox.jobs.jobs)
+
+
 BATCH_BENCHES: tuple[type[BatchBench], ...] = (
     OpenAIBatchBench,
     AzureBatchBench,
@@ -215,4 +236,5 @@ BATCH_BENCHES: tuple[type[BatchBench], ...] = (
     VertexAIBatchBench,
     GeminiBatchBench,
     AnthropicBatchBench,
+    MistralBatchBench,
 )
