@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from managed_files.providers.registry import PROVIDERS
+from tests.contract.batch_benches import BATCH_BENCHES, BatchBench
 from tests.contract.benches import BENCHES, Bench
 
 STORING = [kind for kind in BENCHES if PROVIDERS[kind.name].stores_files]
@@ -29,5 +30,13 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 def giving_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Only the providers that give some files' bytes back."""
     bench: Bench = request.param()
+    yield bench
+    bench.close()
+
+
+@pytest.fixture(params=BATCH_BENCHES, ids=lambda kind: kind.label)
+def batch_bench(request: pytest.FixtureRequest) -> Iterator[BatchBench]:
+    """Only the providers with a batch API."""
+    bench: BatchBench = request.param()
     yield bench
     bench.close()
