@@ -4,25 +4,21 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
 from managed_files.sandbox.answers import Json
 from managed_files.sandbox.inward import asked, posted
 from managed_files.sandbox.openai_batch_input import Check, texts_of
+from managed_files.sandbox.openai_batch_results import Results
 from managed_files.sandbox.openai_errors import bad
 from managed_files.sandbox.openai_files import FileStore, StoredFile
-from managed_files.sandbox.store import Writer
 from managed_files.sandbox.wire import Reply, Request
 
 LineHandler = Callable[[Request, str], Reply]
 ENDED = ("failed", "completed", "expired", "cancelled")
 _STAMPS = ("in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")
-_UNASKED = {
-    "expired": "This request could not be executed before the completion window expired.",
-    "cancelled": "This request could not be executed because the batch was cancelled.",
-}
 
 
 @dataclass(frozen=True)
@@ -111,27 +107,25 @@ class BatchJob:
     def _answer(self, most: int, end: str) -> None:
         """Answers the first `most` lines, then ends; as cancelled, if that came first."""
         texts = texts_of(self.input.blob)
-        with self.store.writer() as output, self.store.writer() as error:
-            for line in _disordered(map(self._outcome, islice(self._until_cancelled(texts), most))):
-                self._write(line, output, error)
+        with Results(self.store) as results:
+            for text in islice(self._until_cancelled(texts), most):
+                self._count(results.add(*self._outcome(text)))
             self._move("in_progress", "finalizing" if end == "completed" else end)
             end = "cancelled" if self.status == "cancelling" else end
-            for text in texts if end in _UNASKED else ():
-                _append(error, _without_answer(text, f"batch_{end}", _UNASKED[end]))
-            files = {name: self._kept(name, writer) for name, writer in (("output", output), ("error", error))}
+            for text in texts if end != "completed" else ():
+                results.add_unasked(_custom_id(text), end)
+            files = results.keep(self.project, self.id, self.life)
         with self._lock:
-            self.files = {name: file_id for name, file_id in files.items() if file_id}
+            self.files = files
             self._enter(end)
 
     def _until_cancelled(self, texts: Iterator[bytes]) -> Iterator[bytes]:
         while self.status != "cancelling" and (text := next(texts, None)):
             yield text
 
-    def _outcome(self, text: bytes) -> Json:
-        line = json.loads(text)
-        reply = asked(self._one, posted(self.endpoint, json.dumps(line["body"]).encode()))
-        response = {"status_code": reply.status, "request_id": secrets.token_hex(16), "body": _json(reply)}
-        return _line(line["custom_id"], response=response, error=None)
+    def _outcome(self, text: bytes) -> tuple[str, Reply]:
+        body = json.dumps(json.loads(text)["body"]).encode()
+        return _custom_id(text), asked(self._one, posted(self.endpoint, body))
 
     def _one(self, request: Request) -> Reply:
         reply = self.rules.handlers[self.endpoint](request, self.project)
@@ -139,16 +133,9 @@ class BatchJob:
             raise bad("Streaming is not supported in the Batch API.", param="stream")
         return reply
 
-    def _write(self, line: Json, output: Writer, error: Writer) -> None:
-        good = line["response"]["status_code"] == 200
-        _append(output if good else error, line)
+    def _count(self, good: bool) -> None:
         with self._lock:
             self.counts["completed" if good else "failed"] += 1
-
-    def _kept(self, name: str, writer: Writer) -> str | None:
-        if not writer.size:
-            return None
-        return self.store.keep(self.project, f"{self.id}_{name}.jsonl", "batch_output", writer.commit(), self.life).id
 
     def _move(self, old: str, new: str) -> None:
         """From one state to the next, unless it was cancelled meanwhile."""
@@ -161,26 +148,5 @@ class BatchJob:
         self.stamps[status] = int(time.time())
 
 
-def _disordered(lines: Iterable[Json]) -> Iterator[Json]:
-    """Every second line before the one it follows: the order of results is not that of the input."""
-    incoming = iter(lines)
-    for line in incoming:
-        following = next(incoming, None)
-        yield from (line,) if following is None else (following, line)
-
-
-def _without_answer(text: bytes, code: str, message: str) -> Json:
-    return _line(json.loads(text)["custom_id"], response=None, error={"code": code, "message": message})
-
-
-def _line(custom_id: str, **outcome: Json | None) -> Json:
-    return {"id": f"batch_req_{secrets.token_hex(16)}", "custom_id": custom_id, **outcome}
-
-
-def _append(writer: Writer, line: Json) -> None:
-    writer.write(json.dumps(line).encode() + b"\n")
-
-
-def _json(reply: Reply) -> Json:
-    parsed: Json = json.loads(reply.body if isinstance(reply.body, bytes) else b"".join(reply.body))
-    return parsed
+def _custom_id(text: bytes) -> str:
+    return str(json.loads(text)["custom_id"])
