@@ -10,6 +10,7 @@ from managed_files.batch_records import BatchLimits, Job, JobOrder, JobState, Li
 from managed_files.errors import ProviderFailed
 from managed_files.providers.batches import BatchApi
 from managed_files.providers.gemini_files import GeminiFiles, means_gone, path_of, planned_uri
+from managed_files.providers.gemini_operations import inlined_in, metadata_of, output_of, outputs_of
 from managed_files.providers.google_batches import count_of, message_of, objects_in, refused_line, state_of
 from managed_files.providers.line_file import LineFile
 from managed_files.providers.wire import Wire
@@ -63,7 +64,7 @@ class GeminiBatches(BatchApi):
         while True:
             page = self._call("GET", f"{self._files.url('batches')}?{urlencode(query)}")
             for operation in page.get("operations", ()):
-                if _metadata(operation).get("displayName") == part_id:
+                if metadata_of(operation).get("displayName") == part_id:
                     return str(operation["name"])
             if not page.get("nextPageToken"):
                 return None
@@ -76,14 +77,14 @@ class GeminiBatches(BatchApi):
             if not means_gone(refused):
                 raise
             return Job(job_id, JobState.FAILED, error=f"{_PROVIDER} does not know the job any more.")
-        metadata = _metadata(operation)
+        metadata = metadata_of(operation)
         stats = metadata.get("batchStats")
         return Job(
             job_id,
             state_of(metadata.get("state")),
             count_of(stats, "successfulRequestCount"),
             count_of(stats, "failedRequestCount"),
-            _outputs(job_id, _output(operation)),
+            outputs_of(job_id, output_of(operation)),
             message_of(operation.get("error")),
         )
 
@@ -121,12 +122,13 @@ class GeminiBatches(BatchApi):
     def _in_file(self, output: str) -> Iterator[LineResult]:
         with closing(self._files.content(output)) as pieces:
             for line in objects_in(pieces, self._wire):
-                yield _result(self.key_of(line), line)
+                if "key" in line:  # else it cannot be told from others, and so counts as missing
+                    yield _result(self.key_of(line), line)
 
     def _inline(self, job_id: str) -> Iterator[LineResult]:
         """Small batches may be answered within the operation itself, at most 20 MB of it."""
-        output = _output(self._call("GET", self._files.url(job_id)))
-        for line in _inlined(output):
+        output = output_of(self._call("GET", self._files.url(job_id)))
+        for line in inlined_in(output):
             yield _result(self.key_of(line["metadata"]), line)
 
     def _input(self, part_id: str) -> str:
@@ -141,26 +143,6 @@ class GeminiBatches(BatchApi):
             method, url, headers={**self._headers(), "Content-Type": "application/json"}, body=body
         )
         return answer
-
-
-def _metadata(operation: Json) -> Json:
-    return operation.get("metadata") or {}
-
-
-def _output(operation: Json) -> Json:
-    """Told twice: while the operation is known as a batch, and as its response."""
-    return operation.get("response") or _metadata(operation).get("output") or {}
-
-
-def _outputs(job_id: str, output: Json) -> tuple[str, ...]:
-    """The file of responses; the job itself where they stand in it."""
-    if "responsesFile" in output:
-        return (str(output["responsesFile"]),)
-    return (job_id,) if _inlined(output) else ()
-
-
-def _inlined(output: Json) -> list[Json]:
-    return (output.get("inlinedResponses") or {}).get("inlinedResponses") or []
 
 
 def _result(key: str, line: Mapping[str, Any]) -> LineResult:

@@ -56,9 +56,10 @@ def objects_in(pieces: Iterable[bytes], wire: Wire) -> Iterator[dict[str, Any]]:
         yield line
 
 
-def refused_line(provider: str, key: str, error: Mapping[str, Any]) -> LineResult:
-    """A line's google.rpc.Status, whose code may also be the HTTP status that goes with it."""
-    code = int(error.get("code") or 0)
-    status = _HTTP.get(code, code if 400 <= code < 600 else 500)
-    body = json.dumps({"error": {**error, "code": status}}).encode()
-    return refused(key, refusal(provider, status, {}, body))
+def refused_line(provider: str, key: str, error: Any) -> LineResult:
+    """A line's google.rpc.Status, whose code may also be the HTTP status that goes with it; or mere words."""
+    fields = error if isinstance(error, dict) else {"message": str(error)}
+    code = fields.get("code")
+    status = _HTTP.get(code, code) if isinstance(code, int) else 500
+    body = json.dumps({"error": {**fields, "code": status}}).encode()
+    return refused(key, refusal(provider, status if 400 <= status < 600 else 500, {}, body))

@@ -62,8 +62,7 @@ class VertexBatches(BatchApi):
                 "gcsDestination": {"outputUriPrefix": self._folder(order.part_id)},
             },
         }
-        made = self._call("POST", self._jobs(order.deployment), json.dumps(job).encode())
-        return self._name(made)
+        return self._name(self._call("POST", self._jobs(order.deployment), json.dumps(job).encode()))
 
     def find(self, part_id: str, deployment: Deployment, since: int) -> str | None:
         query = {"filter": f'display_name="{part_id}"', "pageSize": _PAGE}
@@ -158,4 +157,4 @@ def _result(key: str, line: Mapping[str, Any]) -> LineResult:
         error = json.loads(status[status.index("{") :])["error"]
     except (ValueError, KeyError, TypeError):
         error = None
-    return refused_line(_PROVIDER, key, error if isinstance(error, dict) else {"message": status})
+    return refused_line(_PROVIDER, key, error if isinstance(error, dict) else status)

