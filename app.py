@@ -11,6 +11,7 @@ from typing import Any
 from flask import Flask
 
 from managed_files import migrate
+from managed_files.batch_records import BatchLimits
 from managed_files.batch_repository import BatchRepository
 from managed_files.database import Database
 from managed_files.fanout import Fanout
@@ -25,6 +26,7 @@ from managed_files.services.batches.batches import Batches
 from managed_files.services.batches.following import Follower, Followers
 from managed_files.services.batches.intake import Rewriting
 from managed_files.services.batches.results import Results
+from managed_files.services.batches.retrying import Retrying
 from managed_files.services.batches.running import Runner, Runners, RunnerThread
 from managed_files.services.batches.storing import BatchUploads
 from managed_files.services.calls import Calls
@@ -122,9 +124,11 @@ def build_gateway(settings: Settings, url: str) -> Gateway:
             Fanout(16),
         )
     )
-    batches = Batches(repository, batch_repository, follower, results, Fanout(16), settings.webhook_hosts)
-    rewriting = Rewriting(repository, providers, settings.deployments, calls, settings.max_batch_lines)
+    most = BatchLimits(settings.max_batch_lines, settings.max_batch_file_size_mb * _MIB)
+    rewriting = Rewriting(repository, providers, settings.deployments, calls, most)
     uploads = BatchUploads(tools, batch_repository, rewriting)
+    retrying = Retrying(repository, batch_repository, uploads, results, providers, settings.deployments)
+    batches = Batches(repository, batch_repository, follower, results, retrying, Fanout(16), settings.webhook_hosts)
     reconciler = Reconciler(repository, providers, deletion, follower)
     health = Health(router.allowed_fails, router.cooldown_time)
     dispatch = Dispatch(settings.deployments, calls, health, router)

@@ -135,7 +135,7 @@ class NewBatch:
 class Part:
     """One provider's share of a batch, with what its next step needs.
 
-    `state`: `waiting` before its job is made, then a JobState. `results`: `none` until they are counted, then `kept`,
+    `window`: seconds that the batch was given. `state`: `waiting` before its job is made, then a JobState. `results`: `none` until they are counted, then `kept`,
     `deleting`, `gone`. `cancelling`, `overdue`: of the whole batch. `attempts` of the step that is due now.
     """
 
@@ -152,6 +152,7 @@ class Part:
     results: str
     attempts: int
     created_at: int
+    window: int
     owner: str
     team: str | None
     cancelling: bool
@@ -191,6 +192,8 @@ class Batch:
     endpoint: str
     completion_window: str
     metadata: Mapping[str, str] | None
+    output_expires_after: int | None
+    webhook_url: str | None
     status: str
     created_at: int
     expires_at: int

@@ -214,6 +214,7 @@ def _part(row: Row) -> Part:
         results=row["results"],
         attempts=row["attempts"],
         created_at=row["created_at"],
+        window=row["window_seconds"],
         owner=row["owner"],
         team=row["team"],
         cancelling=row["batch_status"] == "cancelling",

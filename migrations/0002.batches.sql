@@ -164,6 +164,8 @@ SELECT
     b.endpoint,
     b.completion_window,
     b.metadata,
+    b.output_expires_after,
+    b.webhook_url,
     b.status,
     b.created_at AS placed_at,
     floor(extract(epoch FROM b.created_at))::bigint AS created_at,

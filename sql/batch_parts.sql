@@ -2,7 +2,7 @@
 -- The parts of a batch with what their results are read by. `custom_ids` is large, so not for look-ups.
 SELECT p.*, b.endpoint, b.status AS batch_status, b.owner, b.team,
     floor(extract(epoch FROM b.created_at))::bigint AS created_at,
-    b.expires_at <= now() AS overdue,
+    extract(epoch FROM b.expires_at - b.created_at)::integer AS window_seconds, b.expires_at <= now() AS overdue,
     i.stored_as
 FROM batch_parts AS p
 JOIN batches AS b ON b.id = p.batch_id
@@ -37,7 +37,7 @@ FROM due, batches AS b
 WHERE p.batch_id = due.batch_id AND p.number = due.number AND b.id = p.batch_id
 RETURNING p.*, b.endpoint, b.status AS batch_status, b.owner, b.team,
     floor(extract(epoch FROM b.created_at))::bigint AS created_at,
-    b.expires_at <= now() AS overdue,
+    extract(epoch FROM b.expires_at - b.created_at)::integer AS window_seconds, b.expires_at <= now() AS overdue,
     (SELECT i.stored_as FROM batch_inputs AS i WHERE i.file_id = p.file_id AND i.number = p.input) AS stored_as;
 
 -- name: renew_part_leases

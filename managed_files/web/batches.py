@@ -77,6 +77,11 @@ def blueprint(auth: Authenticator, batches: Batches) -> Blueprint:
     def cancel(caller: Caller, batch_id: str) -> Response:
         return jsonify(batch_object(batches.cancel(caller, batch_id)))
 
+    @routes.post("/batches/<batch_id>/retry")
+    @auth.required
+    def retry(caller: Caller, batch_id: str) -> Response:
+        return jsonify(batch_object(batches.retry(caller, batch_id)))
+
     return routes
 
 

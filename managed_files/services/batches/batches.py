@@ -16,6 +16,7 @@ from managed_files.services.batches import ending
 from managed_files.services.batches.following import Follower
 from managed_files.services.batches.requests import BatchRequest, check_webhook, chosen, window
 from managed_files.services.batches.results import Results
+from managed_files.services.batches.retrying import Retrying
 
 _STALE = 3.0  # seconds after which a look-up asks the providers again
 _PATIENCE = 2.0  # seconds that a look-up waits for them
@@ -30,6 +31,7 @@ class Batches:
         repository: BatchRepository,
         follower: Follower,
         results: Results,
+        retrying: Retrying,
         background: Fanout,
         webhook_hosts: Collection[str] = (),
     ):
@@ -37,6 +39,7 @@ class Batches:
         self._repository = repository
         self._follower = follower
         self._results = results
+        self._retrying = retrying
         self._background = background
         self._webhook_hosts = webhook_hosts
 
@@ -89,6 +92,15 @@ class Batches:
         self._repository.cancel(batch_id, caller.user_id)
         self._background.submit(partial(self._follower.look_after, batch_id, _STALE))
         return self._found(caller, batch_id)
+
+    def retry(self, caller: Caller, batch_id: str) -> Batch:
+        """A new batch of the lines that were not answered, else as this one. Raises NotFound, InvalidRequest."""
+        batch = self._found(caller, batch_id)
+        if batch.status not in ending.FINAL:
+            raise InvalidRequest(f"The batch {batch_id} still runs; retry it when it has ended.")
+        file_id = self._retrying.new_input(caller, batch)
+        same = (batch.endpoint, batch.completion_window, batch.metadata, batch.output_expires_after, None)
+        return self.create(caller, BatchRequest(file_id, *same, webhook_url=batch.webhook_url))
 
     def release(self, caller: Caller, file_id: str, *, force: bool) -> None:
         """Lets go of a file that is to be deleted. Raises Conflict if a batch runs from it, unless `force` ends it."""

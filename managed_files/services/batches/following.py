@@ -122,7 +122,7 @@ class Follower:
             api.cancel(job_id)
 
     def _order(self, part: Part, deployment: Deployment) -> JobOrder:
-        order = JobOrder(part.id, deployment, part.endpoint, part.lines)
+        order = JobOrder(part.id, deployment, part.endpoint, part.lines, part.window)
         if part.stored_as is None:
             return replace(order, lines=self._tools.repository.lines(part.file_id, part.input))
         return replace(order, input_id=self._stored(part))

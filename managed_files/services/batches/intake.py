@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from managed_files.batch_lines import Findings, Line, LineChecker, dumped
 from managed_files.batch_records import CHAT, BatchLimits
-from managed_files.errors import InvalidRequest
+from managed_files.errors import InvalidRequest, TooLarge
 from managed_files.providers.base import Provider
 from managed_files.providers.batches import keyed
 from managed_files.records import Caller, Copy, Deployment
@@ -23,13 +23,13 @@ _NO_LIMITS = BatchLimits()
 
 @dataclass(frozen=True, slots=True)
 class Rewriting:
-    """What lines are rewritten with; one for the process. `max_lines` of one file."""
+    """What lines are rewritten with; one for the process. `most`: of one file."""
 
     repository: FileRepository
     providers: Mapping[str, Provider]
     deployments: Sequence[Deployment]
     calls: Calls
-    max_lines: int
+    most: BatchLimits
 
 
 class Intake:
@@ -43,8 +43,9 @@ class Intake:
             name: api.endpoints for name, provider in rewriting.providers.items() if (api := provider.batches())
         }
         self._findings = Findings()
-        self._checker = LineChecker(self._findings, rewriting.max_lines)
+        self._checker = LineChecker(self._findings, rewriting.most.lines)
         self._rest = b""
+        self._size = 0
         self._gathered: list[tuple[Line, list[Reference]]] = []
         self._gathered_bytes = 0
         self._files: dict[str, tuple[Copy, ...]] = {}
@@ -53,7 +54,10 @@ class Intake:
         self.units = Units()
 
     def feed(self, data: bytes) -> None:
-        """The next bytes. Raises InvalidRequest once twenty lines are wrong."""
+        """The next bytes. Raises TooLarge, and InvalidRequest once twenty lines are wrong."""
+        self._size += len(data)
+        if self._size > self._with.most.bytes:
+            raise TooLarge(f"The file has more than {self._with.most.bytes} bytes, too many for a batch. Split it.")
         *whole, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > _LONGEST_LINE:
             raise InvalidRequest(f"The file has a line of more than {_LONGEST_LINE} bytes.", param="file")

@@ -30,6 +30,7 @@ class OutputLine:
     """One line of the output file, or of the error file. `key`: of the line that it answers."""
 
     key: str
+    custom_id: str
     answered: bool
     shape: Mapping[str, Any]
 
@@ -85,7 +86,7 @@ class Results:
         digest = hashlib.blake2b(f"{part.batch_id}\n{result.key}".encode(), digest_size=12).hexdigest()
         answered, response, error = self._answer(part, result, digest)
         shape = {"id": f"batch_req_{digest}", "custom_id": custom_id, "response": response, "error": error}
-        return OutputLine(result.key, answered, shape)
+        return OutputLine(result.key, custom_id, answered, shape)
 
     def _answer(self, part: Part, result: LineResult, digest: str) -> tuple[bool, Any, Any]:
         """Whether it is one, the line's `response` and its `error`."""

@@ -1,0 +1,87 @@
+"""Makes a new input of the lines of a batch that were not answered, out of what their providers or we still hold."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from managed_files.batch_records import Batch, BatchLimits, Part
+from managed_files.batch_repository import BatchRepository
+from managed_files.errors import ConfigError, InvalidRequest
+from managed_files.providers.base import Provider
+from managed_files.providers.batches import json_lines
+from managed_files.records import Caller, Deployment, FormFile
+from managed_files.repository import FileRepository
+from managed_files.services.attempt import Order
+from managed_files.services.batches.places import deployment_at
+from managed_files.services.batches.results import Results
+from managed_files.services.batches.storing import BatchUploads
+from managed_files.services.batches.units import Unit, Units
+from managed_files.spool import Spool
+from managed_files.upload_fields import UploadFields
+
+_ALL = BatchLimits()  # what fitted into one job fits again
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """What retries are made with; one for the process."""
+
+    files: FileRepository
+    repository: BatchRepository
+    uploads: BatchUploads
+    results: Results
+    providers: Mapping[str, Provider]
+    deployments: Sequence[Deployment]
+
+    def new_input(self, caller: Caller, batch: Batch) -> str:
+        """The id of a new file of the lines without an answer, as they were sent. Raises InvalidRequest if none is."""
+        units = Units()
+        with Spool() as whole:
+            try:
+                for part in self.repository.parts(batch.id):
+                    self._add(part, units, whole)
+                whole.finish()
+                found = units.finished()
+                if not found:
+                    raise InvalidRequest(f"Every line of {batch.id} was answered; there is nothing to retry.")
+                name = FormFile(f"{batch.id}_retry.jsonl", "application/jsonl", None)
+                order = Order(caller, name, whole, UploadFields("batch", (), None), [], None)
+                return self.uploads.store(order, found)
+            finally:
+                units.close()
+
+    def _add(self, part: Part, units: Units, whole: Spool) -> None:
+        failed = {line.key: line.custom_id for line in self.results.lines(part) if not line.answered}
+        if not failed:
+            return
+        try:
+            deployment = deployment_at(part.place, self.deployments)
+        except ConfigError as error:
+            raise InvalidRequest(error.message) from error
+        held = part.stored_as is not None
+        new = partial(Unit, None, deployment, part.endpoint, held)
+        missing = set(failed)
+        for raw in self._lines(part):
+            key = self._key(part, raw)
+            if key in missing:
+                missing.remove(key)
+                units.add((None, part.id, ""), new, _ALL, key, failed[key], raw)
+                whole.write(raw + b"\n")
+        if missing:
+            raise InvalidRequest(
+                f"The lines of {part.place.model_group} are not kept any more: the batch's input file was deleted or "
+                "has expired. Upload them again."
+            )
+
+    def _lines(self, part: Part) -> Iterator[bytes]:
+        if part.stored_as is None:
+            return self.repository.lines(part.file_id, part.input)
+        copies = self.files.copies_of_child(part.stored_as)
+        provider = self.providers[part.place.account]
+        return (line for copy in copies for line in json_lines(provider.content(copy.stored_id, "batch")))
+
+    def _key(self, part: Part, raw: bytes) -> str:
+        api = self.providers[part.place.account].batches()
+        line = json.loads(raw)
+        return api.key_of(line) if api and part.endpoint in api.endpoints else str(line["custom_id"])
