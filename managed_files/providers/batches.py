@@ -74,9 +74,13 @@ def refused(key: str, failure: GatewayError) -> LineResult:
 
 def json_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """The lines of a text that arrives in pieces, without their newlines; blank ones are left out."""
-    rest = b""
+    begun: list[bytes] = []  # a line with a file in it spans hundreds of pieces: they are joined once
     for piece in pieces:
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from (line for line in whole if line.strip())
-    if rest.strip():
-        yield rest
+        first, *others = piece.split(b"\n")
+        begun.append(first)
+        if others:
+            *whole, rest = b"".join(begun), *others
+            yield from (line for line in whole if line.strip())
+            begun = [rest]
+    if (last := b"".join(begun)).strip():
+        yield last
