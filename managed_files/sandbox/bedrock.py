@@ -1,4 +1,4 @@
-"""A stand-in for Amazon in one server: Bedrock's models, S3, the token service."""
+"""A stand-in for Amazon in one server: Bedrock's models and jobs, S3, the token service."""
 
 import hashlib
 import json
@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from managed_files.sandbox.batch_jobs import BatchJobs, BatchSteering
 from managed_files.sandbox.bedrock_answers import Conversed
 from managed_files.sandbox.bedrock_errors import bedrock_error, bedrock_unsigned, invalid
+from managed_files.sandbox.bedrock_jobs import Control, InvocationJobs
 from managed_files.sandbox.bedrock_media import Model
 from managed_files.sandbox.bedrock_schema import check_shape
 from managed_files.sandbox.borders import at_odd_borders
@@ -48,8 +50,11 @@ class _ObjectRoute(Route):
         return re.compile(r"/(?P<bucket>[^/]+)/(?P<key>.+)")
 
 
-class BedrockSandbox(Server):
-    """One account with its bucket, in one region. `foreign_buckets` exist but belong to somebody else."""
+class BedrockSandbox(BatchSteering, Server):
+    """One account with its bucket, in one region. `foreign_buckets` exist but belong to somebody else.
+
+    `batch_role`: the service role that jobs run in. `min_batch_records`: inputs with fewer fail; AWS's quota is 100.
+    """
 
     def __init__(
         self,
@@ -60,6 +65,7 @@ class BedrockSandbox(Server):
         receive_rate: float | None = None,
         port: int = 0,
         keep_up_to: int | None = None,
+        min_batch_records: int = 1,
     ):
         self.region = region
         self.bucket = buckets[0]
@@ -70,6 +76,12 @@ class BedrockSandbox(Server):
         self._shelf = Shelf(keep_up_to, with_md5=True)
         self.buckets = S3Buckets(self._shelf, buckets, foreign_buckets)
         self.multiparts = Multiparts(self.buckets)
+        self.batch_jobs = BatchJobs()
+        self.batch_role = "arn:aws:iam::123456789012:role/sandbox-batches"
+        place = f"arn:aws:bedrock:{region}:123456789012"
+        self.jobs = InvocationJobs(
+            place, self.batch_role, self.buckets, self.batch_jobs, self._whole, min_batch_records
+        )
         super().__init__(port=port, receive_rate=receive_rate)
 
     @property
@@ -88,6 +100,8 @@ class BedrockSandbox(Server):
             "HEAD": self.buckets.get,
         }
         return [
+            *self.batch_controls(),
+            *self.jobs.routes(self._controlled),
             Route("POST", "/", self.roles.assume),
             Route("POST", "/model/{model}/converse", self._converse),
             Route("POST", "/model/{model}/converse-stream", self._converse_stream),
@@ -118,21 +132,37 @@ class BedrockSandbox(Server):
         return Reply(200, at_odd_borders(events), {"Content-Type": "application/vnd.amazon.eventstream"})
 
     def _conversed(self, request: Request) -> Conversed:
+        body = self._signed_body(request)
+        if "/" in request.path.removeprefix("/model/").rpartition("/")[0]:
+            raise invalid("The provided model identifier is invalid.")
+        return self._answered(request.args["model"], _parsed(body))
+
+    def _whole(self, model: str, value: Any) -> Any:
+        return self._answered(model, value).whole()
+
+    def _answered(self, model: str, value: Any) -> Conversed:
+        name = _PROFILE.sub("", _ARN.sub("", model))
+        if name not in _MODELS:
+            raise invalid("The provided model identifier is invalid.")
+        check_shape(value)
+        return Conversed(value, _MODELS[name], self.buckets)
+
+    def _controlled(self, handler: Control) -> Handler:
+        return lambda request: handler(request, _parsed(self._signed_body(request) or b"{}"))
+
+    def _signed_body(self, request: Request) -> bytes:
+        """The body of a request that is signed well, or carries an API key."""
         body = request.body.all()
         if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.api_keys:
             try:
                 check(request, self.keys, self.region, "bedrock", hashlib.sha256(body).hexdigest())
             except BadSignature as bad:
                 raise bedrock_unsigned(bad.reason) from bad
-        name = _PROFILE.sub("", _ARN.sub("", request.args["model"]))
-        if name not in _MODELS or "/" in request.path.removeprefix("/model/").rpartition("/")[0]:
-            raise invalid("The provided model identifier is invalid.")
-        check_shape(value := _parsed(body))
-        return Conversed(value, _MODELS[name], self.buckets)
+        return body
 
     def error(self, request: Request, status: int, message: str) -> Reply:
         """S3 and Bedrock have an envelope each."""
-        if request.path.startswith("/model/"):
+        if request.path.startswith("/model"):
             return bedrock_error(status, message)
         return s3_error(status, message)
 
@@ -142,11 +172,13 @@ class BedrockSandbox(Server):
 
     def reset(self) -> None:
         super().reset()
+        self.jobs.clear()
         self.multiparts.clear()
         self.buckets.clear()
 
     def stop(self) -> None:
         super().stop()
+        self.jobs.clear()
         self.multiparts.clear()
         self.buckets.clear()
         self._shelf.close()

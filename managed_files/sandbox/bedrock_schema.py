@@ -1,4 +1,4 @@
-"""Checks a request against AWS's own service model of bedrock-runtime, as botocore ships it. Refuses unknown keys."""
+"""Checks a request against AWS's own service models of Bedrock, as botocore ships them. Refuses unknown keys."""
 
 import base64
 import binascii
@@ -8,19 +8,17 @@ from typing import Any
 
 from managed_files.sandbox.bedrock_errors import invalid
 
-_OPERATION = "Converse"
 
-
-def check_shape(body: Any) -> None:
+def check_shape(body: Any, service: str = "bedrock-runtime", operation: str = "Converse") -> None:
     """Raises a 400 for the first member that is unknown, missing, of another type, or outside of its limits."""
-    _check(body, _input_shape(), "")
+    _check(body, _input_shape(service, operation), "")
 
 
 @cache
-def _input_shape() -> Any:
+def _input_shape(service: str, operation: str) -> Any:
     from botocore.session import Session  # large, and of use only to Bedrock's stand-in
 
-    return Session().get_service_model("bedrock-runtime").operation_model(_OPERATION).input_shape
+    return Session().get_service_model(service).operation_model(operation).input_shape
 
 
 def _check(value: Any, shape: Any, where: str) -> None:
