@@ -39,9 +39,11 @@ class AwsCredentials:
             raise self._failed("no region. Set aws_region_name in the entry, or AWS_REGION.")
         return str(found)
 
-    def api(self, service: str, region: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
-        """Headers of a signed POST."""
-        return self._sign(region, lambda signer: signer.api(service, "POST", url, headers, body))
+    def api(
+        self, service: str, region: str, url: str, headers: Mapping[str, str], body: bytes, *, method: str = "POST"
+    ) -> dict[str, str]:
+        """Headers of a signed call."""
+        return self._sign(region, lambda signer: signer.api(service, method, url, headers, body))
 
     def s3(self, region: str, method: str, url: str, headers: Mapping[str, str], digest: str) -> dict[str, str]:
         """Headers of a signed call to S3. `digest`: see `Signer.s3`."""

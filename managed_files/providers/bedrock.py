@@ -9,6 +9,7 @@ from urllib.parse import quote
 from managed_files.errors import ProviderFailed
 from managed_files.providers.aws_credentials import AwsCredentials, domain
 from managed_files.providers.base import ChatEndpoint, Provider
+from managed_files.providers.bedrock_batches import BedrockBatches
 from managed_files.providers.parts import as_file_part
 from managed_files.providers.s3 import Bucket
 from managed_files.providers.wire import Wire
@@ -36,6 +37,7 @@ class Bedrock(Provider):
     name = "bedrock"
     dialect = "converse"
     gives_back = "yes"
+    runs_batches = True
     prefixes = ("bedrock", "bedrock_converse")
     parameters = (
         Parameter("s3_bucket_name", env=("AWS_S3_BUCKET_NAME", "S3_BUCKET_NAME"), identity=True),
@@ -51,6 +53,8 @@ class Bedrock(Provider):
         Parameter("aws_region_name", env=("AWS_REGION_NAME", "AWS_REGION", "AWS_DEFAULT_REGION")),
         Parameter("aws_sts_endpoint", env=("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL")),
         Parameter("aws_bedrock_runtime_endpoint", env=("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL")),
+        Parameter("aws_bedrock_endpoint", env=("AWS_ENDPOINT_URL_BEDROCK", "AWS_ENDPOINT_URL")),
+        Parameter("aws_batch_role_arn", env=("AWS_BATCH_ROLE_ARN",)),
         Parameter("api_base"),
         Parameter("api_key", env=("AWS_BEARER_TOKEN_BEDROCK",), secret=True),
     )
@@ -63,6 +67,7 @@ class Bedrock(Provider):
         location = params.get("s3_bucket_name")
         endpoint = params.get("s3_endpoint_url")
         self._bucket = Bucket(endpoint, location, wire, self._credentials, self._s3_region) if location else None
+        self._batches = BedrockBatches(params, wire, self._credentials, self._store, self._place)
 
     def planned_id(self, upload: Upload) -> str:
         return self._store().uri(upload.file_id, upload.filename)
@@ -102,6 +107,12 @@ class Bedrock(Provider):
             return endpoint
         headers = self._credentials.api("bedrock", endpoint.region, endpoint.url, endpoint.headers, payload)
         return ChatEndpoint(endpoint.url, headers)
+
+    def batches(self) -> BedrockBatches:
+        return self._batches
+
+    def _place(self, deployment: Deployment) -> tuple[str, str]:
+        return self._region(deployment), _model(deployment)
 
     def _host(self, deployment: Deployment) -> str:
         region = self._region(deployment)

@@ -3,7 +3,7 @@
 import html
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 from requests import Response
@@ -11,7 +11,7 @@ from requests import Response
 from managed_files.errors import ProviderFailed
 from managed_files.providers.aws_credentials import AwsCredentials, domain
 from managed_files.providers.s3_upload import PART, MultipartUpload, Objects
-from managed_files.providers.wire import Wire
+from managed_files.providers.wire import Download, Wire
 from managed_files.records import Upload
 from managed_files.slices import Slice
 from managed_files.upstream import Body
@@ -64,7 +64,7 @@ class Bucket(Objects):
             self.call("DELETE", uri, f"uploadId={quote(upload_id, safe='')}", accept=(404,))
         self.call("DELETE", uri, accept=(404,))
 
-    def content(self, uri: str) -> Iterator[bytes]:
+    def content(self, uri: str) -> Download:
         """The object's bytes in pieces."""
         url = self._url(uri)
         return self._wire.download(url, headers=self._credentials.s3(self._region(), "GET", url, {}, _EMPTY))

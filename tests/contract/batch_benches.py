@@ -19,6 +19,7 @@ from tests.contract.bench import FILE_ID, Bench
 from tests.contract.benches import (
     AnthropicBench,
     AzureBench,
+    BedrockBench,
     CompatibleBench,
     GeminiBench,
     MistralBench,
@@ -228,6 +229,19 @@ class MistralBatchBench(BatchBench, MistralBench):
         return super().leftovers(order) | set(self.sandbox.jobs.jobs)
 
 
+class BedrockBatchBench(BatchBench, BedrockBench):
+    """Its jobs cannot be deleted."""
+
+    label = "bedrock"
+    create_path = "/model-invocation-job$"
+    unknown_job = "arn:aws:bedrock:us-east-1:123456789012:model-invocation-job/000000000000"
+    unasked: ClassVar[Mapping[str, str | None]] = {"cancelled": None, "expired": None}
+
+    def params(self) -> Json:
+        role = {"aws_bedrock_endpoint": self.sandbox.url, "aws_batch_role_arn": self.sandbox.batch_role}
+        return {**super().params(), **role}
+
+
 BATCH_BENCHES: tuple[type[BatchBench], ...] = (
     OpenAIBatchBench,
     AzureBatchBench,
@@ -237,4 +251,5 @@ BATCH_BENCHES: tuple[type[BatchBench], ...] = (
     GeminiBatchBench,
     AnthropicBatchBench,
     MistralBatchBench,
+    BedrockBatchBench,
 )
