@@ -1,10 +1,11 @@
-"""What OpenAI checks in a batch's input before it runs a line. Wire facts: OpenAI's batch guide and public errors."""
+"""What OpenAI checks in a batch's input before it runs a line. Wire facts: OpenAI's and Azure's batch guides."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from managed_files.sandbox.answers import Json
+from managed_files.sandbox.openai_files import StoredFile
 from managed_files.sandbox.store import Blob
 
 _MOST_FINDINGS = 10
@@ -39,19 +40,26 @@ class Check:
     findings: list[Json] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
 
-    def read(self, blob: Blob) -> "Check":
+    def read(self, file: StoredFile | None) -> "Check":
+        if file is None:
+            self._found("file_not_found", "The input file does not exist.", param="input_file_id")
+        elif file.purpose != "batch":
+            message = f"The input file has the purpose '{file.purpose}'; it has to be 'batch'."
+            self._found("invalid_file_purpose", message, param="input_file_id")
+        else:
+            self._lines(file.blob)
+        return self
+
+    def _lines(self, blob: Blob) -> None:
         for text in texts_of(blob):
             self.total += 1
             self._line(text)
             if len(self.findings) == _MOST_FINDINGS:
                 break
         if not self.total:
-            self._found(
-                "empty_file", "The input file is empty. Please ensure that it contains at least one request.", 0
-            )
+            self._found("empty_file", "The input file is empty. Please ensure that it contains a request.")
         if self.total > self.max_lines:
-            self._found("max_requests_exceeded", f"The input holds more than {self.max_lines} requests.", 0)
-        return self
+            self._found("too_many_tasks", f"The input holds more than {self.max_lines} requests.", whole=True)
 
     def _line(self, text: bytes) -> None:
         try:
@@ -73,7 +81,7 @@ class Check:
             self._found("invalid_method", "Invalid method: only POST is supported.", param="method")
         if line["url"] != self.endpoint:
             message = f"The URL provided for this request does not match the batch endpoint '{self.endpoint}'."
-            self._found("mismatched_url", message, param="url")
+            self._found("url_mismatch", message, param="url")
         self._model(line["body"].get("model"))
 
     def _model(self, model: object) -> None:
@@ -82,12 +90,13 @@ class Check:
         self.model = self.model or model
         if model != self.model:
             message = f"The provided model '{model}' does not match the batch model '{self.model}'."
-            return self._found("mismatched_model", message, param="body.model")
+            return self._found("model_mismatch", message, param="body.model")
         if self.models is not None and model not in self.models:
             message = f"The provided model '{model}' is not supported by the Batch API."
             return self._found("model_not_found", message, param="body.model")
         return None
 
-    def _found(self, code: str, message: str, line: int | None = None, param: str | None = None) -> None:
-        number = self.total if line is None else line
-        self.findings.append({"code": code, "message": message, "param": param, "line": number or None})
+    def _found(self, code: str, message: str, *, param: str | None = None, whole: bool = False) -> None:
+        """A finding in the line that was read last, if there was one and it is not about the `whole`."""
+        line = None if whole or not self.total else self.total
+        self.findings.append({"code": code, "message": message, "param": param, "line": line})

@@ -36,7 +36,7 @@ class BatchJob:
     """`status` changes in the worker's thread, and by `cancel`. `window`, `life`: seconds; `life` of the results."""
 
     project: str
-    input: StoredFile
+    input_id: str
     endpoint: str
     window: str
     seconds: int
@@ -52,6 +52,7 @@ class BatchJob:
     counts: dict[str, int] = field(default_factory=lambda: {"total": 0, "completed": 0, "failed": 0})
     stamps: dict[str, int] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    input: StoredFile | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def public(self) -> Json:
@@ -63,7 +64,7 @@ class BatchJob:
                 "endpoint": self.endpoint,
                 "model": self.model,
                 "errors": {"object": "list", "data": self.errors} if self.errors else None,
-                "input_file_id": self.input.id,
+                "input_file_id": self.input_id,
                 "completion_window": self.window,
                 "status": self.status,
                 "output_file_id": self.files.get("output"),
@@ -86,7 +87,8 @@ class BatchJob:
     # The worker's side
 
     def begin(self) -> bool:
-        check = Check(self.endpoint, self.rules.models, self.rules.max_lines).read(self.input.blob)
+        self.input = self.store.get(self.project, self.input_id)
+        check = Check(self.endpoint, self.rules.models, self.rules.max_lines).read(self.input)
         self.model, self.errors, self.counts["total"] = check.model, check.findings, check.total
         if check.findings:
             self.counts["total"] = 0
@@ -106,7 +108,7 @@ class BatchJob:
 
     def _answer(self, most: int, end: str) -> None:
         """Answers the first `most` lines, then ends; as cancelled, if that came first."""
-        texts = texts_of(self.input.blob)
+        texts = texts_of(self.input.blob) if self.input else iter(())
         with Results(self.store) as results:
             for text in islice(self._until_cancelled(texts), most):
                 self._count(results.add(*self._outcome(text)))

@@ -8,7 +8,7 @@ from managed_files.sandbox.answers import Json
 from managed_files.sandbox.batch_jobs import BatchJobs
 from managed_files.sandbox.openai_batch_job import BatchJob, Rules
 from managed_files.sandbox.openai_errors import bad, envelope
-from managed_files.sandbox.openai_files import FileStore, StoredFile
+from managed_files.sandbox.openai_files import FileStore
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
 
 _FIELDS = {"input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after"}
@@ -82,7 +82,7 @@ class BatchDesk:
                 raise bad(f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
         return BatchJob(
             project=project,
-            input=self._input(body["input_file_id"], project),
+            input_id=body["input_file_id"],
             endpoint=self._endpoint(body["endpoint"]),
             window=body["completion_window"],
             seconds=self._window(body["completion_window"]),
@@ -91,15 +91,6 @@ class BatchDesk:
             store=self._store,
             rules=self._rules,
         )
-
-    def _input(self, file_id: str, project: str) -> StoredFile:
-        file = self._store.get(project, file_id)
-        if file is None:
-            raise Refused(envelope(404, f"No such File object: {file_id}", param="input_file_id"))
-        if file.purpose != "batch":
-            message = f"Invalid file purpose: expected 'batch', but got '{file.purpose}'."
-            raise bad(message, param="input_file_id", code="invalid_file_purpose")
-        return file
 
     def _endpoint(self, endpoint: str) -> str:
         if endpoint not in self._rules.handlers:
