@@ -64,8 +64,7 @@ class GoogleJob(ABC):
             self.error = rpc_status(error_of(refused))
             self._move("FAILED")
             return False
-        if not self.cancelled:
-            self._move("RUNNING", "startTime")
+        self._move("RUNNING", "startTime")
         return True
 
     def run(self) -> None:
@@ -92,7 +91,7 @@ class GoogleJob(ABC):
 
     def _move(self, state: str, also: str | None = None) -> None:
         with self._lock:
-            if self.ended:
+            if self.ended or (self.cancelled and state == "RUNNING"):
                 return
             self.state = state
             moment = now()

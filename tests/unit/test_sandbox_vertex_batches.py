@@ -250,6 +250,15 @@ def test_a_job_that_runs_cannot_be_deleted_nor_one_that_ended_be_cancelled(sandb
     assert call(sandbox, "DELETE", path).json()["done"] is True
 
 
+def test_a_job_that_is_cancelled_at_once_is_not_held(sandbox: GoogleSandbox) -> None:
+    put(sandbox, *(line("x" * 20_000) for _ in range(200)))
+    sandbox.hold_batches()
+    path = made(sandbox)
+    call(sandbox, "POST", path + ":cancel", json={})
+
+    assert settled(sandbox, path)["state"] == "JOB_STATE_CANCELLED"
+
+
 def test_the_list_has_pages_and_a_filter(sandbox: GoogleSandbox) -> None:
     put(sandbox, line("one"))
     names = [made(sandbox, displayName=name).rpartition("/")[2] for name in ("a", "b", "b")]
