@@ -20,6 +20,7 @@ from managed_files.sandbox.store import Shelf
 from managed_files.sandbox.wire import Reply, Request
 
 DEFAULT_KEY = "sk-compatible-0123456789"
+_PAGING = ("first_id", "last_id", "has_more")
 
 
 def _as_text(status: int, error: Json) -> Json:
@@ -121,8 +122,10 @@ class CompatibleSandbox(OpenAISandbox):
         return lambda request: self._spoken(inner(request))
 
     def _spoken(self, reply: Reply) -> Reply:
-        if reply.status < 400 or not isinstance(reply.body, bytes):
+        if not isinstance(reply.body, bytes):
             return reply
+        if reply.status < 400:
+            return replace(reply, body=_without_pages(reply.body)) if self.flavour.batches else reply
         said = self.flavour.error(reply.status, json.loads(reply.body)["error"])
         return replace(reply, body=json.dumps(said).encode())
 
@@ -148,3 +151,8 @@ class CompatibleSandbox(OpenAISandbox):
 
     def error(self, request: Request, status: int, message: str) -> Reply:
         return self._spoken(envelope(status, message))
+
+
+def _without_pages(answer: bytes) -> bytes:
+    """Groq's lists say nothing of pages."""
+    return json.dumps({name: value for name, value in json.loads(answer).items() if name not in _PAGING}).encode()

@@ -38,8 +38,8 @@ def account_names(*entries: dict[str, Any]) -> list[str]:
 
 
 def test_every_row_has_its_flavour() -> None:
-    assert {adapter.name: adapter.stores_files for adapter in COMPATIBLE} == {
-        name: flavour.files for name, flavour in FLAVOURS.items()
+    assert {adapter.name: (adapter.stores_files, adapter.runs_batches) for adapter in COMPATIBLE} == {
+        name: (flavour.files, flavour.batches) for name, flavour in FLAVOURS.items()
     }
 
 
