@@ -18,7 +18,12 @@ _IDEMPOTENT = ("jobName", "modelId", "roleArn", "inputDataConfig", "outputDataCo
 
 
 class InvocationJobs:
-    """The jobs of one account in one region, whose `role` alone Bedrock may assume. `least`: records of an input."""
+    """The jobs of one account in one region, whose `role` alone Bedrock may assume. `least`: records of an input.
+
+    `page_size`: what a page of the list holds at most, whatever is asked for.
+    """
+
+    page_size = 1000
 
     def __init__(self, place: str, role: str, buckets: S3Buckets, jobs: BatchJobs, converse: Converse, least: int):
         self._place = place
@@ -81,7 +86,7 @@ class InvocationJobs:
         found = [job for job in self.jobs.values() if _wanted(job, query)]
         if query.get("sortOrder", "Descending") == "Descending":
             found.reverse()
-        stop = int(start) + int(size)
+        stop = int(start) + min(int(size), self.page_size)
         summaries = [job.public() for job in found[int(start) : stop]]
         return json_reply(
             {"invocationJobSummaries": summaries, **({"nextToken": str(stop)} if stop < len(found) else {})}

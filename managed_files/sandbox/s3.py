@@ -44,7 +44,12 @@ class S3Object:
 
 
 class S3Buckets:
-    """All buckets and their objects. `foreign` buckets exist but belong to somebody else. Safe from any thread."""
+    """All buckets and their objects. `foreign` buckets exist but belong to somebody else. Safe from any thread.
+
+    `page_size`: what a page of a list holds at most, whatever is asked for.
+    """
+
+    page_size = 1000
 
     def __init__(self, shelf: Shelf, names: Iterable[str], foreign: Iterable[str]):
         self.shelf = shelf
@@ -127,7 +132,7 @@ class S3Buckets:
         start = f"s3://{bucket}/{query.get('prefix', '')}"
         found = sorted(one.key for uri, one in self.objects.items() if uri.startswith(start))
         rest = [key for key in found if key > query.get("continuation-token", "")]
-        shown = rest[: min(int(query.get("max-keys", "1000")), 1000)]
+        shown = rest[: min(int(query.get("max-keys", "1000")), self.page_size)]
         encoded = query.get("encoding-type") == "url"
         names = [quote(key, safe="/") if encoded else escape(key) for key in shown]
         items = "".join(f"<Contents><Key>{name}</Key></Contents>" for name in names)
