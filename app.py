@@ -2,8 +2,7 @@
 
 import atexit
 import os
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,24 +10,16 @@ from typing import Any
 from flask import Flask
 
 from managed_files import migrate
-from managed_files.batch_records import BatchLimits
-from managed_files.batch_repository import BatchRepository
 from managed_files.database import Database
 from managed_files.fanout import Fanout
 from managed_files.keys import KeyRepository
 from managed_files.local_postgres import LocalPostgres
-from managed_files.providers.base import Provider
 from managed_files.providers.registry import CATALOG, build
 from managed_files.repository import FileRepository
-from managed_files.run_repository import RunRepository
 from managed_files.services.attempt import Tools
+from managed_files.services.batches import wiring
 from managed_files.services.batches.batches import Batches
-from managed_files.services.batches.following import Follower, Followers
-from managed_files.services.batches.intake import Rewriting
-from managed_files.services.batches.results import Results
-from managed_files.services.batches.retrying import Retrying
-from managed_files.services.batches.running import Runner, Runners, RunnerThread
-from managed_files.services.batches.storing import BatchUploads
+from managed_files.services.batches.running import RunnerThread
 from managed_files.services.calls import Calls
 from managed_files.services.completions import Completions
 from managed_files.services.deletion import Deletion
@@ -105,64 +96,28 @@ def build_gateway(settings: Settings, url: str) -> Gateway:
     """Wires the parts together, for the application and for commands that serve nothing."""
     database = Database(url, max_connections=settings.database_connections)
     repository, keys, upstream = FileRepository(database), KeyRepository(database), Upstream()
-    batch_repository, runs = BatchRepository(database), RunRepository(database)
     providers = {name: build(account, upstream) for name, account in settings.accounts.items()}
     deletion = Deletion(repository, providers, Fanout(16))
     tools = Tools(repository, providers, Fanout(256), LeaseKeeper(repository), deletion, settings.processing_timeout)
     router = settings.router
     calls = Calls(providers, upstream, router.drop_params)
-    results = Results(providers, settings.deployments, runs)
-    follower = Follower(
-        Followers(
-            batch_repository,
-            repository,
-            runs,
-            providers,
-            settings.deployments,
-            results,
-            LeaseKeeper(batch_repository),
-            Fanout(16),
-        )
-    )
-    most = BatchLimits(settings.max_batch_lines, settings.max_batch_file_size_mb * _MIB)
-    rewriting = Rewriting(repository, providers, settings.deployments, calls, most)
-    uploads = BatchUploads(tools, batch_repository, rewriting)
-    retrying = Retrying(repository, batch_repository, uploads, results, providers, settings.deployments)
-    batches = Batches(repository, batch_repository, follower, results, retrying, Fanout(16), settings.webhook_hosts)
-    reconciler = Reconciler(repository, providers, deletion, follower)
     health = Health(router.allowed_fails, router.cooldown_time)
     dispatch = Dispatch(settings.deployments, calls, health, router)
+    lines = wiring.build(settings, database, tools, calls, dispatch)
+    reconciler = Reconciler(repository, providers, deletion, lines.follower)
     return Gateway(
         settings=settings,
         database=database,
         repository=repository,
         keys=keys,
-        files=Files(settings.deployments, tools, uploads, batches, settings.default_target_model_names),
-        batches=batches,
+        files=Files(settings.deployments, tools, lines.uploads, lines.batches, settings.default_target_model_names),
+        batches=lines.batches,
         completions=Completions(repository, dispatch, settings.allow_provider_file_ids),
         reconciler=reconciler,
         background=ReconcilerThread(reconciler, database, settings.reconcile_interval),
-        runner=_runner(settings, repository, runs, providers, dispatch),
+        runner=lines.runner,
         upstream=upstream,
     )
-
-
-def _runner(
-    settings: Settings,
-    files: FileRepository,
-    runs: RunRepository,
-    providers: Mapping[str, Provider],
-    dispatch: Dispatch,
-) -> RunnerThread:
-    """For the lines of batches at accounts whose provider has no batch API."""
-    stop = threading.Event()
-    slots = {
-        name: int(provider.account.params.get("max_parallel_requests") or settings.batch_concurrency)
-        for name, provider in providers.items()
-        if provider.batches() is None
-    }
-    tools = Runners(runs, files, dispatch, LeaseKeeper(runs), Fanout(max(1, sum(slots.values()))), slots)
-    return RunnerThread(Runner(tools, stop.wait), stop, settings.batch_interval)
 
 
 def config_path() -> Path:

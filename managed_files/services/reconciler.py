@@ -1,4 +1,4 @@
-"""Makes true what was promised: deletes, ends crashed uploads, expires files, follows processing. One in a cluster."""
+"""Makes true what was promised: deletes, ends what crashed or expired, follows processing, tells. One in a cluster."""
 
 import logging
 import os
@@ -12,6 +12,7 @@ from managed_files.providers.base import Provider
 from managed_files.records import Copy, CopyState
 from managed_files.repository import FileRepository
 from managed_files.services.batches.following import Follower
+from managed_files.services.batches.webhooks import Webhooks
 from managed_files.services.deletion import Deletion
 
 _LOCK = 0x6D66_0002
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one pass did: files by why their copies go, copies by outcome, steps of batches."""
+    """What one pass did: files by why their copies go, copies by outcome, steps of batches, webhooks."""
 
     crashed: int = 0
     expired: int = 0
@@ -30,6 +31,7 @@ class Report:
     postponed: int = 0
     processed: int = 0
     batch_steps: int = 0
+    webhooks: int = 0
 
 
 class Reconciler:
@@ -41,11 +43,13 @@ class Reconciler:
         providers: Mapping[str, Provider],
         deletion: Deletion,
         follower: Follower,
+        webhooks: Webhooks,
     ):
         self._repository = repository
         self._providers = providers
         self._deletion = deletion
         self._follower = follower
+        self._webhooks = webhooks
 
     def run_once(self) -> Report:
         """Everything that is due now. A provider's failure postpones its copy and stops nothing else."""
@@ -61,7 +65,8 @@ class Reconciler:
             gone = self._deletion.run([copy for copy, _ in doomed], look_again=[c for c, n in doomed if n < 2])
             deleted, postponed = deleted + gone, postponed + len(doomed) - gone
         self._repository.forget_files()
-        return Report(crashed, expired, deleted, postponed, processed, self._follower.run_once())
+        steps = self._follower.run_once()
+        return Report(crashed, expired, deleted, postponed, processed, steps, self._webhooks.run_once())
 
     def _follow(self, copy: Copy) -> bool:
         """Asks how far the provider is; whether it has finished, for better or worse."""

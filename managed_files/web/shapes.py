@@ -65,11 +65,11 @@ def _copy(copy: Copy, model_names: ModelNames) -> dict[str, Any]:
 
 
 def batch_object(batch: Batch) -> dict[str, Any]:
-    """OpenAI's Batch, and `parts` beside it: what each provider does of it."""
+    """OpenAI's Batch, and `parts` beside it: what each provider does of it. What is not known yet is left out."""
     status = shown(batch)
     ended = {f"{name}_at": batch.ended_at if status == name else None for name in FINAL}
     errors = [{"code": "part_failed", "message": part["error"], "param": None, "line": None} for part in _failed(batch)]
-    return {
+    shape = {
         "id": batch.id,
         "object": "batch",
         "endpoint": batch.endpoint,
@@ -88,9 +88,9 @@ def batch_object(batch: Batch) -> dict[str, Any]:
         **ended,
         "request_counts": {"total": batch.total, "completed": batch.completed, "failed": batch.failed},
         "usage": _usage(batch) if batch.ended_at else None,
-        "metadata": batch.metadata,
         "parts": [{name: part[name] for name in _PART} for part in batch.parts],
     }
+    return {name: value for name, value in shape.items() if value is not None} | {"metadata": batch.metadata}
 
 
 _PART = ("model_group", "provider", "state", "lines", "completed", "failed", "error")

@@ -1,6 +1,6 @@
 """What callers do with batches: make, look up, list, cancel, read. Knows no Flask, SQL or provider by name."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from concurrent.futures import wait
 from functools import partial
 from itertools import chain
@@ -14,7 +14,8 @@ from managed_files.records import Caller, File
 from managed_files.repository import FileRepository
 from managed_files.services.batches import ending
 from managed_files.services.batches.following import Follower
-from managed_files.services.batches.requests import BatchRequest, check_webhook, chosen, window
+from managed_files.services.batches.receivers import Receivers
+from managed_files.services.batches.requests import BatchRequest, chosen, window
 from managed_files.services.batches.results import Results
 from managed_files.services.batches.retrying import Retrying
 
@@ -33,7 +34,7 @@ class Batches:
         results: Results,
         retrying: Retrying,
         background: Fanout,
-        webhook_hosts: Collection[str] = (),
+        receivers: Receivers,
     ):
         self._files = files
         self._repository = repository
@@ -41,11 +42,12 @@ class Batches:
         self._results = results
         self._retrying = retrying
         self._background = background
-        self._webhook_hosts = webhook_hosts
+        self._receivers = receivers
 
     def create(self, caller: Caller, request: BatchRequest) -> Batch:
         """Writes the batch down; its jobs are made in the background, here or wherever it goes on after a crash."""
-        check_webhook(request.webhook_url, self._webhook_hosts)
+        if request.webhook_url is not None:
+            self._receivers.check(request.webhook_url)
         seconds = window(request.completion_window)
         file = self._files.get(request.input_file_id, caller)
         if file is None:

@@ -1,9 +1,8 @@
 """What a client may ask of a new batch. Pure: its fields and the file's inputs in, the inputs to run out."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from managed_files.batch_records import ENDPOINTS, Input
 from managed_files.errors import InvalidRequest
@@ -59,18 +58,6 @@ def chosen(request: BatchRequest, inputs: Sequence[Input], caller: Caller) -> li
                 param="input_file_id",
             )
     return found
-
-
-def check_webhook(url: str | None, hosts: Collection[str]) -> None:
-    """Raises InvalidRequest unless the operator has allowed the host."""
-    if url is None:
-        return
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or (parts.hostname or "") not in hosts:
-        raise InvalidRequest(
-            f"'webhook_url' has to be an address at one of the allowed hosts: {', '.join(sorted(hosts)) or 'none'}.",
-            param="webhook_url",
-        )
 
 
 def _target(model: str | None, inputs: Sequence[Input]) -> str | None:

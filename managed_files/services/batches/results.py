@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from managed_files.batch_lines import dumped
@@ -53,7 +53,7 @@ class Results:
         for result in self._results(part):
             custom_id = waiting.pop(result.key, None)
             if custom_id is not None:
-                yield self._line(part, custom_id, result)
+                yield self._line(part, custom_id, _blamed(part, result))
         code, message = _UNANSWERED.get(part.state, _NO_ANSWER)
         if part.state == "failed" and part.error:
             message = part.error
@@ -110,6 +110,14 @@ class Results:
             return body
         model = deployment_at(part.place, self._deployments).model
         return dialect.response(dict(body), Exchange(f"chatcmpl-{digest}", part.created_at, model))
+
+
+def _blamed(part: Part, result: LineResult) -> LineResult:
+    """The provider says "cancelled" of a job that the gateway ended because its time was over."""
+    if part.state != JobState.EXPIRED or result.code != "batch_cancelled":
+        return result
+    code, message = _UNANSWERED[part.state]
+    return replace(result, code=code, message=message)
 
 
 def _usage(line: OutputLine) -> dict[str, int]:

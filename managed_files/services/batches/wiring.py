@@ -1,0 +1,75 @@
+"""Builds the parts of batches: each once, top to bottom."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from managed_files.batch_records import BatchLimits
+from managed_files.batch_repository import BatchRepository
+from managed_files.database import Database
+from managed_files.fanout import Fanout
+from managed_files.providers.base import Provider
+from managed_files.run_repository import RunRepository
+from managed_files.services.attempt import Tools
+from managed_files.services.batches.batches import Batches
+from managed_files.services.batches.following import Follower, Followers
+from managed_files.services.batches.intake import Rewriting
+from managed_files.services.batches.results import Results
+from managed_files.services.batches.retrying import Retrying
+from managed_files.services.batches.running import Runner, Runners, RunnerThread
+from managed_files.services.batches.storing import BatchUploads
+from managed_files.services.calls import Calls
+from managed_files.services.dispatch import Dispatch
+from managed_files.services.leases import LeaseKeeper
+from managed_files.settings import Settings
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class BatchServices:
+    """What the rest of the gateway uses of them."""
+
+    uploads: BatchUploads
+    batches: Batches
+    follower: Follower
+    runner: RunnerThread
+
+
+def build(settings: Settings, database: Database, tools: Tools, calls: Calls, dispatch: Dispatch) -> BatchServices:
+    """`tools`: those of uploads, which a batch's inputs are."""
+    repository, runs, deployments = BatchRepository(database), RunRepository(database), settings.deployments
+    results = Results(tools.providers, deployments, runs)
+    most = BatchLimits(settings.max_batch_lines, settings.max_batch_file_size_mb * _MIB)
+    uploads = BatchUploads(tools, repository, Rewriting(tools.repository, tools.providers, deployments, calls, most))
+    followers = Followers(
+        repository,
+        tools.repository,
+        runs,
+        tools.providers,
+        deployments,
+        results,
+        LeaseKeeper(repository),
+        Fanout(16),
+    )
+    follower = Follower(followers)
+    retrying = Retrying(tools.repository, repository, uploads, results, tools.providers, deployments)
+    batches = Batches(tools.repository, repository, follower, results, retrying, Fanout(16), settings.webhook_hosts)
+    return BatchServices(uploads, batches, follower, _runner(settings, runs, tools, dispatch))
+
+
+def _runner(settings: Settings, runs: RunRepository, tools: Tools, dispatch: Dispatch) -> RunnerThread:
+    """For the lines of accounts whose provider has no batch API."""
+    stop, slots = threading.Event(), _slots(tools.providers, settings.batch_concurrency)
+    threads = Fanout(max(1, sum(slots.values())))
+    runners = Runners(runs, tools.repository, dispatch, LeaseKeeper(runs), threads, slots)
+    return RunnerThread(Runner(runners, stop.wait), stop, settings.batch_interval)
+
+
+def _slots(providers: Mapping[str, Provider], usual: int) -> dict[str, int]:
+    """Lines at the same time by account: an entry's `max_parallel_requests`, or what is usual."""
+    return {
+        name: int(provider.account.params.get("max_parallel_requests") or usual)
+        for name, provider in providers.items()
+        if provider.batches() is None
+    }
