@@ -1,10 +1,11 @@
-"""`python -m benchmarks [name…]`: runs the benchmarks named, or all, and prints one table. Takes about five minutes."""
+"""`python -m benchmarks [name…]`: runs the benchmarks named, or all, and prints one table. Takes about ten minutes."""
 
 import argparse
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from benchmarks.batches import batches
 from benchmarks.chat import chat
 from benchmarks.life import life
 from benchmarks.listing import listing
@@ -20,6 +21,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "streams": streams,
     "listing": listing,
     "life": life,
+    "batches": batches,
 }
 
 
