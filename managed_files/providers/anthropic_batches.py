@@ -3,7 +3,6 @@
 Source: the `anthropic` package 2.12 (resources/messages/batches), Anthropic's "Batch processing".
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -14,7 +13,7 @@ from urllib.parse import quote, urlencode
 from managed_files.batch_records import BatchLimits, Job, JobOrder, JobState, LineResult
 from managed_files.errors import InvalidRequest, ProviderFailed
 from managed_files.providers.anthropic_results import result_of, state_of
-from managed_files.providers.batches import BatchApi, json_lines
+from managed_files.providers.batches import BatchApi, results_in
 from managed_files.providers.line_file import LineFile
 from managed_files.providers.wire import Wire
 from managed_files.records import Deployment
@@ -96,8 +95,7 @@ class AnthropicBatches(BatchApi):
 
     def results(self, job: Job) -> Iterator[LineResult]:
         with closing(self._wire.download(self._batch(job.id, "/results"), headers=self._headers())) as pieces:
-            for line in json_lines(pieces):
-                yield result_of(json.loads(line))
+            yield from results_in(pieces, self._wire, result_of)
 
     def discard(self, part_id: str, deployment: Deployment, job: Job | None) -> None:
         """The batch with its results. One that has not ended cannot be deleted: it is cancelled, for the next time."""
@@ -131,8 +129,8 @@ class AnthropicBatches(BatchApi):
                 return False
             raise
         with closing(pieces):
-            first = json.loads(next(json_lines(pieces), b"{}"))
-        return str(first.get("custom_id")).startswith(f"{part_id}-")
+            ids = results_in(pieces, self._wire, lambda line: str(line["custom_id"]))
+            return next(ids, "").startswith(f"{part_id}-")
 
     def _batch(self, job_id: str, below: str = "") -> str:
         return self._url(f"messages/batches/{quote(job_id, safe='')}{below}")

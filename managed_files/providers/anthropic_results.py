@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from managed_files.batch_records import JobState, LineResult
-from managed_files.errors import ProviderFailed
 from managed_files.providers.batches import refused
 from managed_files.providers.failures import refusal
 
@@ -48,7 +47,7 @@ def state_of(batch: Mapping[str, Any]) -> JobState:
 
 
 def result_of(line: Mapping[str, Any]) -> LineResult:
-    """`custom_id` is the key, with the name of our part before it."""
+    """`custom_id` is the key, with the name of our part before it. Raises ValueError, KeyError for no result."""
     key, result = _PART.sub("", line["custom_id"], count=1), line["result"]
     match result:
         case {"type": "succeeded", "message": message}:
@@ -61,4 +60,4 @@ def result_of(line: Mapping[str, Any]) -> LineResult:
             code, message = _NEVER_ASKED.get(kind, (str(kind), f"{_PROVIDER} did not answer this request: {kind}."))
             return LineResult(key, None, code=code, message=message)
         case _:
-            raise ProviderFailed(_PROVIDER, f"{_PROVIDER} answered with a result without a type.")
+            raise ValueError("a result without a type")

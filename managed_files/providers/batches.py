@@ -1,12 +1,16 @@
 """The contract that a provider's batch API keeps. Knows no provider and no web framework."""
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar, TypeVar
 
 from managed_files.batch_records import CHAT, BatchLimits, Job, JobOrder, LineResult
 from managed_files.errors import GatewayError
+from managed_files.providers.wire import Wire
 from managed_files.records import Deployment
+
+T = TypeVar("T")
 
 
 class BatchApi(ABC):
@@ -84,3 +88,13 @@ def json_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
             begun = [rest]
     if (last := b"".join(begun)).strip():
         yield last
+
+
+def results_in(pieces: Iterable[bytes], wire: Wire, read: Callable[[dict[str, Any]], T]) -> Iterator[T]:
+    """What `read` makes of the lines of a file of results. Raises ProviderFailed for a line that it cannot read."""
+    for text in json_lines(pieces):
+        try:
+            result = read(json.loads(text))
+        except (ValueError, LookupError, TypeError, AttributeError) as odd:
+            raise wire.nonsense("a result that is not a line of a batch") from odd
+        yield result

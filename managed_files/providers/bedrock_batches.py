@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from managed_files.batch_records import Job, JobOrder, JobState, LineResult
 from managed_files.errors import ProviderFailed
 from managed_files.providers.aws_credentials import AwsCredentials, domain
-from managed_files.providers.batches import BatchApi, json_lines
+from managed_files.providers.batches import BatchApi, results_in
 from managed_files.providers.bedrock_jobs import PROVIDER, job_of, path_of, region_of, result_of
 from managed_files.providers.s3 import Bucket
 from managed_files.providers.s3_listing import below
@@ -113,8 +113,7 @@ class BedrockBatches(BatchApi):
                     continue
                 raise
             with closing(content) as pieces:
-                for line in json_lines(pieces):
-                    yield result_of(json.loads(line))
+                yield from results_in(pieces, self._wire, result_of)
 
     def discard(self, part_id: str, deployment: Deployment, job: Job | None) -> None:
         """A job that was not seen at its end has to stop first, for it would write again."""

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from managed_files.batch_records import CHAT, EMBEDDINGS, Job, JobOrder, JobState, LineResult
 from managed_files.errors import InvalidRequest, ProviderFailed
-from managed_files.providers.batches import BatchApi, json_lines, refused
+from managed_files.providers.batches import BatchApi, refused, results_in
 from managed_files.providers.failures import refusal
 from managed_files.providers.wire import Wire
 from managed_files.records import Deployment
@@ -109,8 +109,7 @@ class MistralBatches(BatchApi):
     def results(self, job: Job) -> Iterator[LineResult]:
         for output in job.outputs:
             with closing(self._wire.download(self._file(output, "/content"), headers=self._headers())) as pieces:
-                for line in json_lines(pieces):
-                    yield _result(json.loads(line))
+                yield from results_in(pieces, self._wire, _result)
 
     def discard(self, part_id: str, deployment: Deployment, job: Job | None) -> None:
         """A job that has not ended cannot be deleted: it is cancelled, for the next time."""

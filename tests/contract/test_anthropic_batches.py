@@ -210,3 +210,11 @@ def test_a_batch_that_is_gone_has_no_results(bench: AnthropicBatchBench) -> None
         list(bench.api.results(Job(bench.unknown_job, JobState.COMPLETED)))
 
     assert caught.value.upstream_status == 404
+
+
+@pytest.mark.parametrize("line", [b"{", b"[]", b"{}", b'{"custom_id": "a"}', b'{"custom_id": "a", "result": {}}'])
+def test_a_line_that_is_no_result(bench: AnthropicBatchBench, line: bytes) -> None:
+    bench.sandbox.inject(Fault("GET", f"{PATH}/.*/results", status=200, body=line))
+
+    with pytest.raises(ProviderFailed, match="not a line of a batch"):
+        list(bench.api.results(Job(bench.unknown_job, JobState.COMPLETED)))

@@ -220,3 +220,11 @@ def test_refusals(error: dict[str, Any], status: int, message: str) -> None:
     result = result_of({"recordId": "7", "modelInput": {}, "error": error})
 
     assert (result.key, result.status, message in json.dumps(result.body)) == ("7", status, True)
+
+
+@pytest.mark.parametrize("line", [b"{", b"[]", b"{}", b'{"recordId": "a", "error": "x"}'])
+def test_a_line_that_is_no_result(bench: BedrockBatchBench, line: bytes) -> None:
+    job = Job(ARN, JobState.COMPLETED, outputs=(bench.stored_input([line]),))
+
+    with pytest.raises(ProviderFailed, match="not a line of a batch"):
+        list(bench.api.results(job))

@@ -10,10 +10,11 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
+from managed_files.batch_records import Job, JobState
 from managed_files.errors import ProviderFailed
 from managed_files.providers import registry
 from managed_files.providers.base import Provider
-from managed_files.records import Account
+from managed_files.records import Account, Deployment
 from managed_files.spool import Spool
 from managed_files.upstream import Upstream
 from tests.contract.bench import sending
@@ -87,3 +88,30 @@ def test_wrong_keys_are_refused(entry: dict[str, Any], upstream: Upstream, chang
         adapter(entry, upstream, **changes).upload(sending(spool))
 
     assert (caught.value.upstream_status, caught.value.http_status) == (403, 502)
+
+
+def test_a_list_of_what_is_below(entry: dict[str, Any], upstream: Upstream) -> None:
+    provider = adapter(entry, upstream)
+    api = provider.batches()
+    assert api is not None
+    part, deployment = "part-" + "m" * 32, Deployment("group", "bedrock/m", "m", provider.account, entry)
+    names = ("a b&c.out", "é/x.out", "manifest.json.out")
+    kept = stored(provider, f"batches/{part}0", "other.out")
+    uris = [stored(provider, f"batches/{part}", name) for name in names]
+
+    api.discard(part, deployment, Job("gone", JobState.COMPLETED))
+
+    assert [is_there(provider, uri) for uri in (kept, *uris)] == [True, False, False, False]
+
+
+def stored(provider: Provider, folder: str, name: str) -> str:
+    """The address of a new object below the folder."""
+    with spooled(b"x") as spool:
+        return provider.upload(sending(spool, file_id=folder, filename=name)).stored_id
+
+
+def is_there(provider: Provider, uri: str) -> bool:
+    try:
+        return b"".join(provider.content(uri, "batch")) == b"x"
+    except ProviderFailed:
+        return False

@@ -162,3 +162,11 @@ def test_a_file_that_is_gone(bench: MistralBatchBench) -> None:
         list(bench.api.results(job))
 
     assert caught.value.upstream_status == 404
+
+
+@pytest.mark.parametrize("line", [b"{", b"[]", b"{}", b'{"custom_id": "a", "response": 1}'])
+def test_a_line_that_is_no_result(bench: MistralBatchBench, line: bytes) -> None:
+    job = Job(bench.unknown_job, JobState.COMPLETED, outputs=(bench.stored_input([line]),))
+
+    with pytest.raises(ProviderFailed, match="not a line of a batch"):
+        list(bench.api.results(job))
