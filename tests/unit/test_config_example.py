@@ -25,7 +25,8 @@ KEYS = (
     "AWS_BEARER_TOKEN_BEDROCK",
     "LITELLM_PROXY_API_KEY",
 )
-VARIABLES = dict.fromkeys((*KEYS, "MANAGED_FILES_MASTER_KEY"), "x")
+WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+VARIABLES = dict.fromkeys((*KEYS, "MANAGED_FILES_MASTER_KEY"), "x") | {"MANAGED_FILES_WEBHOOK_SECRET": WHSEC}
 SCHEMAS = (ConfigSchema(), EntrySchema(), GeneralSchema(), RouterSchema())
 PARAMETERS = [parameter for parameters in CATALOG.parameters.values() for parameter in parameters]
 
@@ -66,7 +67,10 @@ def changed(told: Settings | RouterSettings, true: Settings | RouterSettings) ->
 def test_the_defaults_it_tells_are_true(everything: Path) -> None:
     told, true = load(everything, CATALOG, VARIABLES), Settings()
     assert (changed(told, true), changed(told.router, true.router)) == (
-        {"deployments", "master_key", "database_url", "default_target_model_names", "router"},
+        {
+            *("deployments", "master_key", "database_url", "default_target_model_names", "router"),
+            *("webhook_hosts", "webhook_secret"),
+        },
         {"fallbacks", "context_window_fallbacks", "default_fallbacks"},
     )
 

@@ -21,6 +21,7 @@ model_list:
 general_settings: {master_key: sk-1234, database_url: os.environ/DATABASE_URL}
 """
 VARIABLES = {"OPENAI_API_KEY": "sk-openai", "DATABASE_URL": "postgresql:///files", "GCS_BUCKET_NAME": "bucket"}
+WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 GPT = {"model_name": "gpt", "litellm_params": {"model": "gpt-4o-mini", "api_key": "sk-literal"}}
 
 
@@ -158,6 +159,25 @@ def test_general_settings_come_before_the_environment() -> None:
     assert (found.master_key, found.data_dir) == ("of-file", Path("/data"))
 
 
+def test_the_secret_of_webhooks_may_come_from_the_environment() -> None:
+    assert parsed({"model_list": [GPT]}, MANAGED_FILES_WEBHOOK_SECRET=WHSEC).webhook_secret == WHSEC
+
+
+@pytest.mark.parametrize("secret", ["s3cret", "whsec_s3cret", WHSEC[:-4], ""])
+def test_a_secret_of_webhooks_that_is_none_is_named_and_not_shown(secret: str) -> None:
+    said = refusal(with_general(webhook_secret=secret))
+    assert (said.startswith("general_settings.webhook_secret (or MANAGED"), "s3cret" in said, WHSEC[6:20] in said) == (
+        True,
+        False,
+        False,
+    )
+
+
+def test_hosts_of_webhooks_are_hosts_with_or_without_a_port() -> None:
+    hosts = ["hooks.example.com", "127.0.0.1:8080", "[::1]:8080"]
+    assert parsed(with_general(webhook_hosts=hosts)).webhook_hosts == tuple(hosts)
+
+
 def test_numbers_for_texts_are_texts() -> None:
     [deployment] = parsed(one(organization=42)).deployments
     assert deployment.params["organization"] == "42"
@@ -171,6 +191,11 @@ def test_numbers_for_texts_are_texts() -> None:
         ({"model_list": []}, "model_list has no entry that this gateway can serve."),
         ({"model_list": [{"litellm_params": {}}]}, "model_list[0].model_name: Missing data for required field."),
         ({"model_list": [{"model_name": "gpt", "litellm_params": {}}]}, "model_list[0] (gpt).litellm_params.model"),
+        (
+            with_general(webhook_hosts=["https://a.test/"]),
+            "general_settings.webhook_hosts[0]: Write host or host:port.",
+        ),
+        (with_general(webhook_hosts=["a.test", "me@b.test"]), "general_settings.webhook_hosts[1]: Write host or host:"),
         (with_general(max_file_size_mb="big"), "general_settings.max_file_size_mb: Not a valid integer."),
         ({"model_list": [GPT], "general_settings": "x"}, "general_settings: Invalid input type."),
         (one(timeout="soon"), "model_list[0] (gpt).litellm_params.timeout"),

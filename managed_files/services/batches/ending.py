@@ -10,18 +10,13 @@ FINAL = frozenset({"completed", "failed", "expired", "cancelled"})
 def ended_as(states: Collection[str], *, cancelling: bool) -> str:
     """The status of a batch all of whose parts have ended, in one of the states in `FINAL` each.
 
-    A part that fails takes its lines with it and not the batch, unless there is no other. A batch that somebody
-    cancelled is cancelled as soon as one part was, and one of which a part ran out of time has expired only if no other
-    part was completed.
+    A part that fails takes its lines with it and not the batch, unless there is no other; one that runs out of time
+    makes the batch an expired one only if no part was completed. A batch that somebody cancelled is cancelled, unless
+    every part was completed before that reached it.
     """
-    if cancelling and "cancelled" in states:
+    if cancelling and set(states) != {"completed"}:
         return "cancelled"
-    if "completed" in states:
-        return "completed"
-    for status in ("expired", "cancelled"):
-        if status in states:
-            return status
-    return "failed"
+    return next(status for status in ("completed", "expired", "cancelled", "failed") if status in states)
 
 
 def shown(batch: Batch) -> str:
