@@ -103,8 +103,8 @@ def build_gateway(settings: Settings, url: str) -> Gateway:
     calls = Calls(providers, upstream, router.drop_params)
     health = Health(router.allowed_fails, router.cooldown_time)
     dispatch = Dispatch(settings.deployments, calls, health, router)
-    lines = wiring.build(settings, database, tools, calls, dispatch)
-    reconciler = Reconciler(repository, providers, deletion, lines.follower)
+    lines = wiring.build(settings, database, upstream, tools, calls, dispatch)
+    reconciler = Reconciler(repository, providers, deletion, lines.follower, lines.webhooks)
     return Gateway(
         settings=settings,
         database=database,

@@ -173,7 +173,7 @@ class BatchRepository:
         self._db.write(self._sql["forget_results"], {"id": part.id})
 
     def claim_webhook(self) -> Row | None:
-        """The next batch whose end is to be told: id, webhook_url, attempts, ended_at."""
+        """The next batch whose end is to be told: id, webhook_url, status, attempts, ended_at."""
         rows = self._db.write(self._sql["claim_webhook"])
         return rows[0] if rows else None
 

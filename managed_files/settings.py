@@ -16,9 +16,11 @@ from managed_files.model_list import Catalog, Environment, deployments_of
 from managed_files.records import Account, Deployment
 from managed_files.router_settings import STRATEGIES, RouterSchema, RouterSettings
 from managed_files.router_settings import parse as parse_router
+from managed_files.webhook_signature import key_of
 
 log = logging.getLogger(__name__)
 
+_HOST = validate.Regexp(r"(\[[0-9a-fA-F:.]+\]|[^\s/@:\[\]]+)(:\d+)?\Z", error="Write host or host:port.")
 _ROUTER_SECTIONS = ("litellm_settings", "router_settings")  # the second wins
 
 
@@ -67,7 +69,7 @@ class GeneralSchema(Schema):
     batch_interval = fields.Float(validate=validate.Range(min=0.05))
     max_batch_lines = fields.Integer(validate=validate.Range(min=1))
     max_batch_file_size_mb = fields.Integer(validate=validate.Range(min=1))
-    webhook_hosts = fields.List(fields.String())
+    webhook_hosts = fields.List(fields.String(validate=_HOST))
     webhook_secret = fields.String(allow_none=True)
     database_connections = fields.Integer(validate=validate.Range(min=2))
 
@@ -150,15 +152,28 @@ def _general(given: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any
         "master_key": ("MANAGED_FILES_MASTER_KEY", "LITELLM_MASTER_KEY"),
         "database_url": ("DATABASE_URL",),
         "data_dir": ("MANAGED_FILES_DATA_DIR",),
+        "webhook_secret": ("MANAGED_FILES_WEBHOOK_SECRET",),
     }.items():
         found = next((environ[name] for name in variables if environ.get(name)), None)
         if key not in values and found is not None:
             values[key] = found
     for key in {"default_target_model_names", "webhook_hosts"} & values.keys():
         values[key] = tuple(values[key])
+    if "webhook_secret" in values:
+        _check_secret(values["webhook_secret"])
     if "data_dir" in values:
         values["data_dir"] = Path(values["data_dir"])
     return values
+
+
+def _check_secret(secret: str) -> None:
+    try:
+        key_of(secret)
+    except ValueError as error:
+        raise ConfigError(
+            f"general_settings.webhook_secret (or MANAGED_FILES_WEBHOOK_SECRET) cannot be used: {error}. "
+            "It has to be whsec_ and base64 of 24 to 64 random bytes."
+        ) from error
 
 
 def _used(section: Any, schema: type[Schema]) -> Any:

@@ -150,18 +150,19 @@ WITH ended AS (
 SELECT id FROM ended;
 
 -- name: claim_webhook
--- A batch whose end is to be told; the next attempt comes after an exponential back-off, 10 seconds to 1 hour.
+-- A batch whose end is to be told. The next attempt comes after an exponential back-off, 30 seconds (longer than an
+-- attempt takes) to 1 hour.
 WITH due AS (
     SELECT id FROM batches WHERE webhook_at <= now() ORDER BY webhook_at LIMIT 1
     FOR UPDATE SKIP LOCKED
 )
 UPDATE batches SET
     webhook_attempts = webhook_attempts + 1,
-    webhook_at = now() + least(interval '1 hour', interval '10 seconds' * power(2, least(webhook_attempts, 10)))
+    webhook_at = now() + least(interval '1 hour', interval '30 seconds' * power(2, least(webhook_attempts, 10)))
         * (0.75 + random() / 2)
 FROM due
 WHERE batches.id = due.id
-RETURNING batches.id, batches.webhook_url, batches.webhook_attempts AS attempts,
+RETURNING batches.id, batches.webhook_url, batches.status, batches.webhook_attempts AS attempts,
     floor(extract(epoch FROM batches.ended_at))::bigint AS ended_at;
 
 -- name: end_webhook

@@ -28,7 +28,7 @@ class Receivers:
         if not self.signed:
             raise _refused("cannot be used: this gateway has no general_settings.webhook_secret to sign with")
         if _place(url) not in {host.lower() for host in self.hosts}:
-            raise _refused(f"has to be at one of the allowed hosts: {', '.join(sorted(self.hosts)) or 'there are none'}")
+            raise _refused(f"has to be at one of the allowed hosts: {', '.join(sorted(self.hosts)) or 'none'}")
 
 
 def _place(url: str) -> str:

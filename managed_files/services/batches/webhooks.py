@@ -41,7 +41,7 @@ class Webhooks:
         if self._key is None:
             return 0
         self._running = [future for future in self._running if not future.done()]
-        begun = []
+        begun = list[Future[Outcome[None]]]()
         while len(self._running) + len(begun) < _AT_ONCE and (row := self._repository.claim_webhook()):
             begun.append(self._fanout.submit(partial(self._tell, row, self._key)))
         self._running += begun

@@ -14,14 +14,18 @@ from managed_files.services.attempt import Tools
 from managed_files.services.batches.batches import Batches
 from managed_files.services.batches.following import Follower, Followers
 from managed_files.services.batches.intake import Rewriting
+from managed_files.services.batches.receivers import Receivers
 from managed_files.services.batches.results import Results
 from managed_files.services.batches.retrying import Retrying
 from managed_files.services.batches.running import Runner, Runners, RunnerThread
 from managed_files.services.batches.storing import BatchUploads
+from managed_files.services.batches.webhooks import Webhooks
 from managed_files.services.calls import Calls
 from managed_files.services.dispatch import Dispatch
 from managed_files.services.leases import LeaseKeeper
 from managed_files.settings import Settings
+from managed_files.upstream import Upstream
+from managed_files.webhook_signature import key_of
 
 _MIB = 1024 * 1024
 
@@ -34,9 +38,12 @@ class BatchServices:
     batches: Batches
     follower: Follower
     runner: RunnerThread
+    webhooks: Webhooks
 
 
-def build(settings: Settings, database: Database, tools: Tools, calls: Calls, dispatch: Dispatch) -> BatchServices:
+def build(
+    settings: Settings, database: Database, upstream: Upstream, tools: Tools, calls: Calls, dispatch: Dispatch
+) -> BatchServices:
     """`tools`: those of uploads, which a batch's inputs are."""
     repository, runs, deployments = BatchRepository(database), RunRepository(database), settings.deployments
     results = Results(tools.providers, deployments, runs)
@@ -54,8 +61,11 @@ def build(settings: Settings, database: Database, tools: Tools, calls: Calls, di
     )
     follower = Follower(followers)
     retrying = Retrying(tools.repository, repository, uploads, results, tools.providers, deployments)
-    batches = Batches(tools.repository, repository, follower, results, retrying, Fanout(16), settings.webhook_hosts)
-    return BatchServices(uploads, batches, follower, _runner(settings, runs, tools, dispatch))
+    key = None if settings.webhook_secret is None else key_of(settings.webhook_secret)
+    receivers = Receivers(settings.webhook_hosts, signed=key is not None)
+    webhooks = Webhooks(repository, upstream, receivers, key, Fanout(16))
+    batches = Batches(tools.repository, repository, follower, results, retrying, Fanout(16), receivers)
+    return BatchServices(uploads, batches, follower, _runner(settings, runs, tools, dispatch), webhooks)
 
 
 def _runner(settings: Settings, runs: RunRepository, tools: Tools, dispatch: Dispatch) -> RunnerThread:
