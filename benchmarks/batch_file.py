@@ -1,4 +1,4 @@
-"""A batch's input of any size, written as a stream: the same bytes every time, with text that escaping would blow up."""
+"""A batch's input of any size, written as a stream: the same bytes every time, with text that escaping would swell."""
 
 import json
 import random
