@@ -4,6 +4,7 @@ Source: the `anthropic` package 2.12 (resources/messages/batches), Anthropic's "
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import datetime
@@ -21,6 +22,7 @@ from managed_files.slices import Slice
 
 _PROVIDER = "anthropic"
 _PAGE = 100
+_SKEW = 60  # seconds that Anthropic's clock may be ahead
 _ID = re.compile(rb'\{\s*"custom_id"\s*:\s*"')
 
 Json = dict[str, Any]
@@ -42,6 +44,7 @@ class AnthropicBatches(BatchApi):
         self._wire = wire
         self._url = url
         self._headers = headers
+        self._searched: dict[str, float] = {}  # when each part that is still looked for was first looked for
 
     def line(self, key: str, endpoint: str, body: Json, deployment: Deployment) -> Json:
         """The id has to come first: `create` writes the part's name into it without parsing the line."""
@@ -61,16 +64,21 @@ class AnthropicBatches(BatchApi):
         return str(made["id"])
 
     def find(self, part_id: str, deployment: Deployment, since: int) -> str | None:
-        """Raises a retryable ProviderFailed while one that may be ours still runs."""
+        """Raises a retryable, ambiguous ProviderFailed while one that may be ours still runs.
+
+        None that was made after the first search can be ours: else the batches of a busy account never ran out.
+        """
+        until = self._searched.setdefault(part_id, time.time()) + _SKEW
         running = []
-        for batch in self._since(since):
+        for batch in self._between(since, until):
             if batch.get("processing_status") != "ended":
                 running.append(batch["id"])
             elif batch.get("results_url") and self._is_of(part_id, batch["id"]):
                 return str(batch["id"])
         if running:
             message = f"{_PROVIDER}: whether {running[0]} is the batch in question shows only when it has ended."
-            raise ProviderFailed(_PROVIDER, message, retryable=True)
+            raise ProviderFailed(_PROVIDER, message, retryable=True, ambiguous=True)
+        self._searched.pop(part_id, None)
         return None
 
     def job(self, job_id: str) -> Job:
@@ -109,16 +117,18 @@ class AnthropicBatches(BatchApi):
                 failure.retryable = True
             raise
 
-    def _since(self, since: int) -> Iterator[Json]:
-        """Newest first."""
+    def _between(self, since: float, until: float) -> Iterator[Json]:
+        """Newest first. Times in Unix seconds."""
         query: dict[str, str] | None = {"limit": str(_PAGE)}
         while query:
             url = f"{self._url('messages/batches')}?{urlencode(query)}"
             page = self._wire.call("GET", url, headers=self._headers())
             for batch in page.get("data") or ():
-                if datetime.fromisoformat(batch["created_at"]).timestamp() < since:
+                moment = datetime.fromisoformat(batch["created_at"]).timestamp()
+                if moment < since:
                     return
-                yield batch
+                if moment <= until:
+                    yield batch
             query = {"limit": str(_PAGE), "after_id": str(page["last_id"])} if page.get("has_more") else None
 
     def _is_of(self, part_id: str, job_id: str) -> bool:
