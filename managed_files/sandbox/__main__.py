@@ -54,6 +54,7 @@ def facts(
             "url": bedrock.url,
             "region": bedrock.region,
             "bucket": bedrock.bucket,
+            "batch_role": bedrock.batch_role,
             "access_key_id": DEFAULT_KEY,
             "secret_access_key": DEFAULT_SECRET,
         },
