@@ -18,8 +18,7 @@ from managed_files.providers.registry import CATALOG, build
 from managed_files.repository import FileRepository
 from managed_files.services.attempt import Tools
 from managed_files.services.batches import wiring
-from managed_files.services.batches.batches import Batches
-from managed_files.services.batches.running import RunnerThread
+from managed_files.services.batches.wiring import BatchServices
 from managed_files.services.calls import Calls
 from managed_files.services.completions import Completions
 from managed_files.services.deletion import Deletion
@@ -45,22 +44,21 @@ class Gateway:
     repository: FileRepository
     keys: KeyRepository
     files: Files
-    batches: Batches
     completions: Completions
     reconciler: Reconciler
     background: ReconcilerThread
-    runner: RunnerThread
+    lines: BatchServices
     upstream: Upstream
 
     def start(self) -> None:
         """Begins what goes on beside the requests, once in each process."""
         self.background.start()
-        self.runner.start()
+        self.lines.runner.start()
 
     def close(self) -> None:
         """Ends the background after its pass, and gives connections back."""
-        self.runner.stop()
         self.background.stop()
+        self.lines.close()
         self.database.close()
         self.upstream.close()
 
@@ -111,11 +109,10 @@ def build_gateway(settings: Settings, url: str) -> Gateway:
         repository=repository,
         keys=keys,
         files=Files(settings.deployments, tools, lines.uploads, lines.batches, settings.default_target_model_names),
-        batches=lines.batches,
         completions=Completions(repository, dispatch, settings.allow_provider_file_ids),
         reconciler=reconciler,
         background=ReconcilerThread(reconciler, database, settings.reconcile_interval),
-        runner=lines.runner,
+        lines=lines,
         upstream=upstream,
     )
 
@@ -140,7 +137,7 @@ def _register(app: Flask, gateway: Gateway) -> None:
     auth = Authenticator(settings.master_key, gateway.keys)
     blueprints = [
         files.blueprint(auth, gateway.files, settings.max_file_size_mb * _MIB),
-        batches.blueprint(auth, gateway.batches),
+        batches.blueprint(auth, gateway.lines.batches),
         completions.blueprint(auth, gateway.completions, settings.max_request_size_mb * _MIB),
         models.blueprint(auth, settings.deployments),
         admin.blueprint(auth, gateway.keys),

@@ -135,8 +135,9 @@ class NewBatch:
 class Part:
     """One provider's share of a batch, with what its next step needs.
 
-    `window`: seconds that the batch was given. `state`: `waiting` before its job is made, then a JobState. `results`: `none` until they are counted, then `kept`,
-    `deleting`, `gone`. `cancelling`, `overdue`: of the whole batch. `attempts` of the step that is due now.
+    `window`: seconds that the batch was given. `state`: `waiting` before its job is made, then a JobState. `results`:
+    `none` until they are counted, then `kept`, `deleting`, `gone`. `cancelling`, `overdue`: of the whole batch.
+    `attempts` of the step that is due now.
     """
 
     id: str

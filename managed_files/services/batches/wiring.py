@@ -39,6 +39,13 @@ class BatchServices:
     follower: Follower
     runner: RunnerThread
     webhooks: Webhooks
+    threads: tuple[Fanout, ...]
+
+    def close(self) -> None:
+        """Ends what goes on beside the requests, after the step that it is at."""
+        self.runner.stop()
+        for threads in self.threads:
+            threads.close()
 
 
 def build(
@@ -49,6 +56,7 @@ def build(
     results = Results(tools.providers, deployments, runs)
     most = BatchLimits(settings.max_batch_lines, settings.max_batch_file_size_mb * _MIB)
     uploads = BatchUploads(tools, repository, Rewriting(tools.repository, tools.providers, deployments, calls, most))
+    steps, background, calls_back = Fanout(16), Fanout(16), Fanout(16)
     followers = Followers(
         repository,
         tools.repository,
@@ -57,15 +65,16 @@ def build(
         deployments,
         results,
         LeaseKeeper(repository),
-        Fanout(16),
+        steps,
     )
     follower = Follower(followers)
     retrying = Retrying(tools.repository, repository, uploads, results, tools.providers, deployments)
     key = None if settings.webhook_secret is None else key_of(settings.webhook_secret)
     receivers = Receivers(settings.webhook_hosts, signed=key is not None)
-    webhooks = Webhooks(repository, upstream, receivers, key, Fanout(16))
-    batches = Batches(tools.repository, repository, follower, results, retrying, Fanout(16), receivers)
-    return BatchServices(uploads, batches, follower, _runner(settings, runs, tools, dispatch), webhooks)
+    webhooks = Webhooks(repository, upstream, receivers, key, calls_back)
+    batches = Batches(tools.repository, repository, follower, results, retrying, background, receivers)
+    runner = _runner(settings, runs, tools, dispatch)
+    return BatchServices(uploads, batches, follower, runner, webhooks, (background, steps, calls_back))
 
 
 def _runner(settings: Settings, runs: RunRepository, tools: Tools, dispatch: Dispatch) -> RunnerThread:
@@ -77,9 +86,9 @@ def _runner(settings: Settings, runs: RunRepository, tools: Tools, dispatch: Dis
 
 
 def _slots(providers: Mapping[str, Provider], usual: int) -> dict[str, int]:
-    """Lines at the same time by account: an entry's `max_parallel_requests`, or what is usual."""
+    """Lines at the same time by account: what is usual, or an entry's `max_connections` if that is less."""
     return {
-        name: int(provider.account.params.get("max_parallel_requests") or usual)
+        name: min(usual, int(provider.account.params.get("max_connections") or usual))
         for name, provider in providers.items()
         if provider.batches() is None
     }
