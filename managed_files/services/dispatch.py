@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from managed_files.errors import GatewayError, Inexpressible, ProviderFailed, Unavailable
 from managed_files.records import Caller, Deployment
@@ -112,12 +112,15 @@ class Dispatch:
         return holders
 
     def _admit(self, model: str, candidates: Sequence[Deployment], trip: _Trip) -> Visit:
-        stream = bool(trip.chat.body.get("stream"))
-        patience = min(_PATIENCE, *(timeout_of(item, stream) for item in candidates))
-        visit = self._health.admit(candidates, self._pick, patience)
+        visit = self._health.admit(candidates, self._pick, 0) or self._wait(candidates, trip)
         if visit is None:
             raise Unavailable(f"All connections that the model {model} may use are busy. Try again soon.")
         return visit
+
+    def _wait(self, candidates: Sequence[Deployment], trip: _Trip) -> Visit | None:
+        stream = bool(trip.chat.body.get("stream"))
+        patience = min(_PATIENCE, *(timeout_of(item, stream) for item in candidates))
+        return self._health.admit(candidates, self._pick, patience)
 
     def _pick(self, candidates: Sequence[Deployment], snapshots: Mapping[int, Snapshot]) -> Deployment:
         chance = random.random()  # noqa: S311 - a choice, not a secret
@@ -132,11 +135,9 @@ class Dispatch:
             raise
         trip.attempts += 1
         visit.answered()
-        told = {
-            "x-managed-files-deployment": self._names[id(visit.deployment)],
-            "x-managed-files-attempts": str(trip.attempts),
-        }
-        return replace(answer, headers=answer.headers | told)
+        answer.headers["x-managed-files-deployment"] = self._names[id(visit.deployment)]
+        answer.headers["x-managed-files-attempts"] = str(trip.attempts)
+        return answer
 
 
 def _without(deployment: Deployment, items: Sequence[Deployment]) -> Sequence[Deployment]:
