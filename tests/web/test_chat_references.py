@@ -136,5 +136,6 @@ class Ending(io.BytesIO):
 
 @pytest.mark.parametrize(("error", "status"), [(ConnectionResetError(), 400), (TimeoutError(), 408)])
 def test_a_client_that_stops_in_the_middle_of_its_body(error: OSError, status: int, bench: Bench) -> None:
-    options = {"input_stream": Ending(error), "content_length": 100, "content_type": "application/json"}
-    assert bench.call("POST", "/chat/completions", **options).status_code == status
+    body = {"wsgi.input": Ending(error), "CONTENT_LENGTH": "100"}
+    answer = bench.call("POST", "/chat/completions", content_type="application/json", environ_overrides=body)
+    assert answer.status_code == status
