@@ -99,9 +99,9 @@ class Calls:
 
 def _resolved(chat: Chat, account: str, provider: Provider) -> dict[str, Any]:
     """The body with this provider's ids. What is not rewritten is shared with the original, which stays as it is."""
-    messages = list(chat.body["messages"])
+    messages, now = list(chat.body["messages"]), time.time()
     for item in chat.references:
-        copy = usable(chat.files.get(item.file_id, ()), account)
+        copy = usable(chat.files.get(item.file_id, ()), account, now)
         if copy is None:
             if item.managed:  # it was there when the deployment was chosen
                 raise InvalidRequest(f"The file {item.file_id} has just expired.", param=item.param, code=NO_COPY)

@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from managed_files.errors import GatewayError, Inexpressible, ProviderFailed, Unavailable
 from managed_files.records import Caller, Deployment
@@ -37,7 +37,7 @@ class Dispatch:
         router: RouterSettings,
         pause: Callable[[float], None] = time.sleep,
     ):
-        self._deployments = deployments
+        self._groups = routing.by_group(deployments)
         self._names = routing.names(deployments)
         self._calls = calls
         self._health = health
@@ -51,7 +51,7 @@ class Dispatch:
         deployments of the group rest after failures, the fallbacks are asked before them.
         """
         trip, model = _Trip(chat, caller), chat.body["model"]
-        routing.group(model, self._deployments, caller)  # who may not use it gets none of its fallbacks either
+        routing.group(model, self._groups, caller)  # who may not use it gets none of its fallbacks either
         usual = self._next_groups(model, None, fallbacks)
         asked = usual if usual and self._rests(model, trip) else []
         if answer := self._from_fallbacks(asked, trip):
@@ -80,8 +80,8 @@ class Dispatch:
 
     def _rests(self, model: str, trip: _Trip) -> bool:
         """Whether nobody there could be asked now. Not a check of rights."""
-        members = [item for item in self._deployments if item.model_group == model]
-        return all(self._health.snapshot(item).cooling for item in routing.holders(members, trip.chat.files))
+        holders = routing.holders(self._groups.get(model, ()), trip.chat.files, time.time())
+        return all(self._health.snapshot(item).cooling for item in holders)
 
     def _from_group(self, model: str, trip: _Trip, *, hurry: bool = False) -> ChatAnswer:
         """`hurry`: wait for nobody who rests, for there is another group to ask."""
@@ -105,19 +105,22 @@ class Dispatch:
                 self._pause(pause)
 
     def _holders(self, model: str, trip: _Trip) -> Sequence[Deployment]:
-        members = routing.group(model, self._deployments, trip.caller)
-        holders = routing.holders(members, trip.chat.files)
+        members, now = routing.group(model, self._groups, trip.caller), time.time()
+        holders = routing.holders(members, trip.chat.files, now)
         if not holders:  # the place where a missing copy could be made on the spot
-            raise routing.nobody_holds(model, members, self._deployments, trip.caller, trip.chat.files)
+            raise routing.nobody_holds(model, self._groups, trip.caller, trip.chat.files, now)
         return holders
 
     def _admit(self, model: str, candidates: Sequence[Deployment], trip: _Trip) -> Visit:
-        stream = bool(trip.chat.body.get("stream"))
-        patience = min(_PATIENCE, *(timeout_of(item, stream) for item in candidates))
-        visit = self._health.admit(candidates, self._pick, patience)
+        visit = self._health.admit(candidates, self._pick, 0) or self._wait(candidates, trip)
         if visit is None:
             raise Unavailable(f"All connections that the model {model} may use are busy. Try again soon.")
         return visit
+
+    def _wait(self, candidates: Sequence[Deployment], trip: _Trip) -> Visit | None:
+        stream = bool(trip.chat.body.get("stream"))
+        patience = min(_PATIENCE, *(timeout_of(item, stream) for item in candidates))
+        return self._health.admit(candidates, self._pick, patience)
 
     def _pick(self, candidates: Sequence[Deployment], snapshots: Mapping[int, Snapshot]) -> Deployment:
         chance = random.random()  # noqa: S311 - a choice, not a secret
@@ -132,11 +135,9 @@ class Dispatch:
             raise
         trip.attempts += 1
         visit.answered()
-        told = {
-            "x-managed-files-deployment": self._names[id(visit.deployment)],
-            "x-managed-files-attempts": str(trip.attempts),
-        }
-        return replace(answer, headers=answer.headers | told)
+        answer.headers["x-managed-files-deployment"] = self._names[id(visit.deployment)]
+        answer.headers["x-managed-files-attempts"] = str(trip.attempts)
+        return answer
 
 
 def _without(deployment: Deployment, items: Sequence[Deployment]) -> Sequence[Deployment]:

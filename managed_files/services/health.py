@@ -7,7 +7,7 @@ of a broken deployment after `allowed_fails` requests of its own, which the retr
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -43,6 +43,7 @@ class Visit:
     deployment: Deployment
     began: float
     probe: bool
+    record: _Record
     _health: "Health"
     _over: bool = False
 
@@ -64,25 +65,28 @@ class Health:
         self._allowed_fails = allowed_fails
         self._cooldown_time = cooldown_time
         self._clock = clock
-        self._freed = threading.Condition()
-        self._records: dict[int, _Record] = {}
+        self._lock = threading.RLock()
+        self._freed = threading.Condition(self._lock)
+        self._records: defaultdict[int, _Record] = defaultdict(_Record)  # by the deployment's id()
         self._open: Counter[str] = Counter()  # calls in flight, by account
 
     def snapshot(self, deployment: Deployment) -> Snapshot:
         """How it is now. After its cool-down it stays `cooling` for all but the one request that probes it."""
-        with self._freed:
+        with self._lock:
             return self._snapshot(deployment)
 
     def admit(self, candidates: Sequence[Deployment], choose: Choose, patience: float) -> Visit | None:
         """Begins a call at the deployment that `choose` takes of those whose account has a connection free.
 
-        To choose and to count is one step: two threads never take the same "least busy" one, or probe it both. None if
-        no connection came free within `patience` seconds.
+        To choose and to count is one step: two threads never take the same "least busy" one, or probe it both. A choice
+        of one is none. None if no connection came free within `patience` seconds.
         """
-        with self._freed:
+        with self._lock:
             free = self._freed.wait_for(lambda: [item for item in candidates if self._free(item)], patience)
             if not free:
                 return None
+            if len(free) == 1:
+                return self._begin(free[0])
             return self._begin(choose(free, {id(item): self._snapshot(item) for item in free}))
 
     def _free(self, deployment: Deployment) -> bool:
@@ -90,25 +94,25 @@ class Health:
         return limit is None or self._open[deployment.account.name] < limit
 
     def _snapshot(self, deployment: Deployment) -> Snapshot:
-        record, now = self._record(deployment), self._clock()
+        record, now = self._records[id(deployment)], self._clock()
         _forget(record.requests, now)
         known = record.measured_at > now - _WINDOW
         cooling = record.cooling_until > now or record.probing
         return Snapshot(record.in_flight, cooling, record.latency if known else None, len(record.requests))
 
     def _begin(self, deployment: Deployment) -> Visit:
-        record, now = self._record(deployment), self._clock()
+        record, now = self._records[id(deployment)], self._clock()
         probe = 0 < record.cooling_until <= now and not record.probing
         record.probing = record.probing or probe
         record.in_flight += 1
         self._open[deployment.account.name] += 1
         if deployment.params.get("rpm"):
             record.requests.append(now)
-        return Visit(deployment, now, probe, self)
+        return Visit(deployment, now, probe, record, self)
 
     def _measure(self, visit: Visit) -> None:
-        with self._freed:
-            record, now = self._record(visit.deployment), self._clock()
+        with self._lock:
+            record, now = visit.record, self._clock()
             elapsed, known = now - visit.began, record.measured_at > now - _WINDOW
             record.latency = _mixed(record.latency, elapsed) if record.latency is not None and known else elapsed
             record.measured_at = now
@@ -117,8 +121,8 @@ class Health:
                 visit.probe = record.probing = False
 
     def _close(self, visit: Visit, error: BaseException | None) -> None:
-        with self._freed:
-            record = self._record(visit.deployment)
+        with self._lock:
+            record = visit.record
             record.in_flight -= 1
             self._open[visit.deployment.account.name] -= 1
             if isinstance(error, ProviderFailed) and speaks_of_health(error):
@@ -143,9 +147,6 @@ class Health:
     def _forgive(self, record: _Record) -> None:
         record.failures.clear()
         record.cooling_until = 0.0
-
-    def _record(self, deployment: Deployment) -> _Record:
-        return self._records.setdefault(id(deployment), _Record())
 
 
 def _failed_since(began: float, record: _Record) -> bool:

@@ -1,8 +1,7 @@
 """Where a chat request may name files, and which it names. Pure functions of the request's values."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from managed_files.errors import InvalidRequest
 from managed_files.ids import FILE_ID_PREFIX, file_ids_in, is_file_id
@@ -17,26 +16,30 @@ _CARRIERS: dict[str, tuple[Path, ...]] = {  # by part type: where its id stands
 _OF_PROVIDERS = ("file-", "file_", "files/", "gs://", "s3://")  # how providers' own ids and addresses begin
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """Part `part` of message `message` carries `file_id`; `managed` if it has the shape of ours, else a provider's."""
 
     message: int
     part: int
+    carrier: Path
     file_id: str
-    param: str
+    managed: bool
 
     @property
-    def managed(self) -> bool:
-        return is_file_id(self.file_id)
+    def path(self) -> Path:
+        return ("messages", self.message, "content", self.part, *self.carrier)
+
+    @property
+    def param(self) -> str:
+        return _dotted(self.path)
 
 
 def references(body: Mapping[str, Any]) -> list[Reference]:
     """Every part that carries a file id, in order. Raises InvalidRequest for one of our ids anywhere else."""
-    found = dict(_carried(body.get("messages")))
-    if _count_ids(body) > sum(reference.managed for reference in found.values()):
-        _refuse_elsewhere(body, found)
-    return list(found.values())
+    found = list(_carried(body.get("messages")))
+    if _count_ids(body) > sum(item.managed for item in found):
+        _refuse_elsewhere(body, {item.path for item in found})
+    return found
 
 
 def _count_ids(body: Any) -> int:
@@ -56,10 +59,10 @@ def _count_ids(body: Any) -> int:
     return count
 
 
-def _refuse_elsewhere(body: Any, found: Mapping[Path, Reference]) -> None:
+def _refuse_elsewhere(body: Any, places: Collection[Path]) -> None:
     for path, text in _texts(body):
         ids = file_ids_in(text)
-        if ids and (path not in found or text != ids[0]):
+        if ids and (path not in places or text != ids[0]):
             raise InvalidRequest(
                 f"{_dotted(path)} contains the file id {ids[0]}, but a file can only be named by a content part: "
                 '{"type": "file", "file": {"file_id": …}}. Move it there.',
@@ -67,19 +70,20 @@ def _refuse_elsewhere(body: Any, found: Mapping[Path, Reference]) -> None:
             )
 
 
-def _carried(messages: Any) -> Iterator[tuple[Path, Reference]]:
-    for i, message in _items(messages):
-        for j, part in _items(message.get("content")):
+def _carried(messages: Any) -> Iterator[Reference]:
+    for i, message in _objects(messages):
+        for j, part in _objects(message.get("content")):
             for carrier in _CARRIERS.get(str(part.get("type")), ()):
                 text = _at(part, carrier)
                 if isinstance(text, str) and _names_a_file(carrier, text):
-                    path = ("messages", i, "content", j, *carrier)
-                    yield path, Reference(i, j, text, _dotted(path))
+                    yield Reference(i, j, carrier, text, is_file_id(text))
 
 
-def _items(value: Any) -> Iterator[tuple[int, dict[str, Any]]]:
-    if isinstance(value, list):
-        yield from ((index, item) for index, item in enumerate(value) if isinstance(item, dict))
+def _objects(value: Any) -> list[tuple[int, dict[str, Any]]]:
+    """Those of an array's items that are objects, with their places."""
+    if not isinstance(value, list):
+        return []
+    return [(index, item) for index, item in enumerate(value) if isinstance(item, dict)]
 
 
 def _at(part: Any, path: Path) -> Any:

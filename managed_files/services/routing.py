@@ -1,6 +1,5 @@
-"""Which deployment answers a chat request. Pure functions of values."""
+"""Which deployment answers a chat request. Pure functions of values; `now` in Unix seconds."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from managed_files.errors import Conflict, GatewayError, InvalidRequest, NotFoun
 from managed_files.records import Caller, Copy, CopyState, Deployment
 
 Files = Mapping[str, Sequence[Copy]]  # file id → its copies
+Groups = Mapping[str, Sequence[Deployment]]  # name of a model group → its deployments
 NO_COPY = "no_copy_for_model"
 
 
@@ -34,17 +34,24 @@ def names(deployments: Sequence[Deployment]) -> dict[int, str]:
     return told
 
 
-def group(model: str, deployments: Sequence[Deployment], caller: Caller) -> list[Deployment]:
-    """The deployments of a model group. Raises NotFound for a group that does not exist or may not be used."""
-    found = [deployment for deployment in deployments if deployment.model_group == model and caller.may_use(model)]
-    if not found:
-        raise no_such_model(model)
+def by_group(deployments: Sequence[Deployment]) -> dict[str, list[Deployment]]:
+    """The deployments by the name of their group, in the order of the configuration."""
+    found: dict[str, list[Deployment]] = {}
+    for item in deployments:
+        found.setdefault(item.model_group, []).append(item)
     return found
 
 
-def holders(members: Sequence[Deployment], files: Files) -> list[Deployment]:
-    """Those of a group that hold every file, in a state that a chat can use now."""
-    return [item for item in members if all(usable(copies, item.account.name) for copies in files.values())]
+def group(model: str, groups: Groups, caller: Caller) -> Sequence[Deployment]:
+    """The deployments of a model group. Raises NotFound for a group that does not exist or may not be used."""
+    if model not in groups or not caller.may_use(model):
+        raise no_such_model(model)
+    return groups[model]
+
+
+def holders(members: Sequence[Deployment], files: Files, now: float) -> list[Deployment]:
+    """Those of a group that hold every file, in a state that a chat can use."""
+    return [item for item in members if all(usable(copies, item.account.name, now) for copies in files.values())]
 
 
 def pick(
@@ -72,53 +79,45 @@ def no_such_model(model: str) -> NotFound:
     )
 
 
-def usable(copies: Sequence[Copy], account: str) -> Copy | None:
-    """The copy at this account, if a chat can use it now."""
-    now = time.time()
-    return next(
-        (
-            copy
-            for copy in copies
-            if copy.account == account
-            and copy.state is CopyState.READY
-            and (copy.expires_at is None or copy.expires_at > now)
-        ),
-        None,
-    )
+def usable(copies: Sequence[Copy], account: str, now: float) -> Copy | None:
+    """The copy at this account, if a chat can use it."""
+    for copy in copies:
+        alive = copy.expires_at is None or copy.expires_at > now
+        if alive and copy.account == account and copy.state is CopyState.READY:
+            return copy
+    return None
 
 
-def nobody_holds(
-    model: str, members: Sequence[Deployment], deployments: Sequence[Deployment], caller: Caller, files: Files
-) -> GatewayError:
+def nobody_holds(model: str, groups: Groups, caller: Caller, files: Files, now: float) -> GatewayError:
     """Why no member of the group can answer: for each file, which model groups have it."""
-    accounts = {deployment.account.name for deployment in members}
-    missing = {file_id: copies for file_id, copies in files.items() if not _held(copies, accounts)}
+    accounts = {deployment.account.name for deployment in groups[model]}
+    missing = {file_id: copies for file_id, copies in files.items() if not _held(copies, accounts, now)}
     waiting = [file_id for file_id, copies in missing.items() if _processing(copies, accounts)]
     if waiting:
         error = Conflict(f"The file {waiting[0]} is still being processed for the model {model}. Try again soon.")
         error.retry_after = "2"
         return error
-    allowed = [deployment for deployment in deployments if caller.may_use(deployment.model_group)]
+    allowed = {name: items for name, items in groups.items() if caller.may_use(name)}
     told = [
         f"The file {file_id} has no copy that the model {model} can use. Models that have one: "
-        f"{_owners(copies, allowed)}."
+        f"{_owners(copies, allowed, now)}."
         for file_id, copies in missing.items()
     ] or [f"No single deployment of the model {model} holds all files of this request."]
     remedy = f"Use one of them, or upload again with {model} among the target_model_names."
     return InvalidRequest(f"{' '.join(told)} {remedy}", param="model", code=NO_COPY)
 
 
-def _held(copies: Sequence[Copy], accounts: set[str]) -> bool:
-    return any(usable(copies, account) for account in accounts)
+def _held(copies: Sequence[Copy], accounts: set[str], now: float) -> bool:
+    return any(usable(copies, account, now) for account in accounts)
 
 
 def _processing(copies: Sequence[Copy], accounts: set[str]) -> bool:
     return any(copy.account in accounts and copy.state is CopyState.PROCESSING for copy in copies)
 
 
-def _owners(copies: Sequence[Copy], allowed: Sequence[Deployment]) -> str:
-    groups = (item.model_group for item in allowed if usable(copies, item.account.name))
-    return ", ".join(dict.fromkeys(groups)) or "none"
+def _owners(copies: Sequence[Copy], allowed: Groups, now: float) -> str:
+    names = [name for name, items in allowed.items() if any(usable(copies, item.account.name, now) for item in items)]
+    return ", ".join(names) or "none"
 
 
 def _spent(deployment: Deployment, snapshot: Snapshot) -> bool:

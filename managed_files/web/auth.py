@@ -5,11 +5,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import request
-
 from managed_files.errors import Forbidden, Unauthorized
 from managed_files.keys import Credentials, KeyRepository, digest
 from managed_files.records import Caller
+from managed_files.web.incoming import incoming
 
 MASTER_USER = "default_user_id"  # the name under which LiteLLM files what the master key does
 _UNKNOWN = "Incorrect API key provided, or it has expired or been revoked."
@@ -64,7 +63,8 @@ class Authenticator:
 
 
 def _key() -> str | None:
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    headers = incoming().headers
+    scheme, _, bearer = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and bearer.strip():
         return bearer.strip()
-    return request.headers.get("api-key") or request.headers.get("x-api-key")
+    return headers.get("api-key") or headers.get("x-api-key")

@@ -15,10 +15,10 @@ def checked(schema: Schema, given: Any) -> dict[str, Any]:
     try:
         return dict(schema.load(given, unknown=EXCLUDE))
     except ValidationError as error:
-        raise complaint(error.messages) from error
+        raise _complaint(error.messages) from error
 
 
-def complaint(messages: Any) -> InvalidRequest:
+def _complaint(messages: Any) -> InvalidRequest:
     """The first of a schema's complaints."""
     name, found = next(iter(messages.items()))
     while isinstance(found, dict):

@@ -3,38 +3,15 @@
 import json
 from typing import Any
 
-from flask import Blueprint, Response, request
-from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
+from flask import Blueprint, Request, Response
 
 from managed_files import tracing
-from managed_files.errors import InvalidRequest, TooLarge, UnsupportedMediaType
+from managed_files.errors import InvalidRequest, SpoolBroken, TooLarge, UnsupportedMediaType
 from managed_files.services.completions import Completions
 from managed_files.web.auth import Authenticator
-from managed_files.web.checks import complaint
-
-
-class Objects(fields.Field[list[Any]]):
-    """An array of objects, looked at no further."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> list[Any]:
-        if not isinstance(value, list):
-            raise ValidationError("Not a valid list.")
-        for index, item in enumerate(value):
-            if not isinstance(item, dict):
-                raise ValidationError({index: ["Not a valid mapping type."]})
-        return value
-
-
-class ChatRequest(Schema):
-    """Shallow on purpose: the provider judges the rest, and nested schemas cost milliseconds on long chats."""
-
-    model = fields.String(required=True, validate=validate.Length(min=1))
-    messages = Objects(required=True)
-    stream = fields.Boolean(truthy={True}, falsy={False}, allow_none=True)
-
+from managed_files.web.incoming import incoming
 
 _SMALL_BYTES = 1024 * 1024  # more than this is read for known callers only, which costs a statement of its own
-_SCHEMA = ChatRequest(unknown=INCLUDE)
 
 
 def blueprint(auth: Authenticator, completions: Completions, max_request_bytes: int) -> Blueprint:
@@ -43,10 +20,11 @@ def blueprint(auth: Authenticator, completions: Completions, max_request_bytes: 
 
     @routes.post("/chat/completions")
     def create() -> Response:
-        credentials = auth.credentials()
-        if request.content_length is None or request.content_length > _SMALL_BYTES:
+        request, credentials = incoming(), auth.credentials()
+        length = request.content_length or None  # 0 also where a server says "" for a length that it does not know
+        if length is None or length > _SMALL_BYTES:
             auth.caller()
-        body = _body(max_request_bytes)
+        body = _checked(_read(request, length, max_request_bytes))
         tracing.current().model = body["model"]
         answer = completions.create(credentials, body)
         response = Response(answer.pieces, content_type=answer.content_type, headers=answer.headers)
@@ -58,19 +36,41 @@ def blueprint(auth: Authenticator, completions: Completions, max_request_bytes: 
     return routes
 
 
-def _body(max_bytes: int) -> dict[str, Any]:
+def _read(request: Request, length: int | None, max_bytes: int) -> bytes:
+    """The whole body. `length`: bytes that are announced, None if none are."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Send the request as JSON, with Content-Type: application/json.")
-    request.max_content_length = max_bytes + 1  # werkzeug ends a chunked body at its limit without a word
-    if (request.content_length or 0) > max_bytes or len(data := request.get_data(cache=False)) > max_bytes:
+    if (length or 0) > max_bytes or len(data := _all_of(request, length, max_bytes)) > max_bytes:
         raise TooLarge(f"The request body is larger than {max_bytes} bytes. Upload large files and name their ids.")
+    return data
+
+
+def _all_of(request: Request, length: int | None, max_bytes: int) -> bytes:
+    if length is None:
+        request.max_content_length = max_bytes + 1  # werkzeug ends a chunked body at its limit without a word
+        return request.get_data(cache=False)
+    try:
+        data: bytes = request.environ["wsgi.input"].read(length)
+    except ConnectionError as error:
+        raise SpoolBroken("The request body ended before it was complete.") from error
+    return data
+
+
+def _checked(data: bytes) -> dict[str, Any]:
+    """The request, looked at no further than the gateway itself reads it: the provider judges the rest."""
     try:
         body = json.loads(data)
     except ValueError as error:
         raise InvalidRequest("The request body is not JSON.") from error
     if not isinstance(body, dict):
         raise InvalidRequest("The request body is not a JSON object.")
-    errors = _SCHEMA.validate(body)
-    if errors:
-        raise complaint(errors)
+    if not isinstance(body.get("model"), str) or not body["model"]:
+        raise InvalidRequest("'model' has to be the name of a model.", param="model")
+    if not isinstance(body.get("stream"), bool | None):
+        raise InvalidRequest("'stream' has to be true or false.", param="stream")
+    if not isinstance(body.get("messages"), list):
+        raise InvalidRequest("'messages' has to be a list.", param="messages")
+    for index, message in enumerate(body["messages"]):
+        if not isinstance(message, dict):
+            raise InvalidRequest(f"'messages[{index}]' has to be an object.", param=f"messages[{index}]")
     return body

@@ -6,9 +6,10 @@ import secrets
 import sys
 import time
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response
 
 from managed_files import tracing
+from managed_files.web.incoming import incoming
 
 log = logging.getLogger("managed_files.requests")
 
@@ -20,20 +21,19 @@ def install(app: Flask) -> None:
 
 
 def _begin() -> None:
-    g.began = time.perf_counter()
-    g.trace = tracing.start(f"req_{secrets.token_hex(12)}")
+    tracing.start(f"req_{secrets.token_hex(12)}")
 
 
 def _end(response: Response) -> Response:
-    trace, began = g.trace, g.began
-    response.headers["x-request-id"] = trace.request_id
+    trace, request = tracing.current(), incoming()
+    response.headers.add("x-request-id", trace.request_id)
     method, rule, status = request.method, request.url_rule, response.status_code
     route = rule.rule if rule else request.path[:200]
-    response.call_on_close(lambda: _write(trace, method, route, status, began))
+    response.call_on_close(lambda: _write(trace, method, route, status))
     return response
 
 
-def _write(trace: tracing.Trace, method: str, route: str, status: int, began: float) -> None:
+def _write(trace: tracing.Trace, method: str, route: str, status: int) -> None:
     if log.isEnabledFor(logging.INFO):
         facts = {
             "id": trace.request_id,
@@ -41,7 +41,7 @@ def _write(trace: tracing.Trace, method: str, route: str, status: int, began: fl
             "status": status,
             "model": trace.model,
             "bytes": trace.bytes,
-            "milliseconds": round((time.perf_counter() - began) * 1000, 1),
+            "milliseconds": round((time.perf_counter() - trace.began) * 1000, 1),
             "statements": trace.statements,
             "upstream_calls": trace.upstream_calls,
         }

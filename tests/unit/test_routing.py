@@ -1,6 +1,5 @@
 """Which deployment answers, and what is said when none can."""
 
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -14,16 +13,17 @@ from managed_files.services.routing import Snapshot
 FILE, OTHER = "file-mf-" + "a" * 32, "file-mf-" + "b" * 32
 EVERYONE = Caller("user")
 AWAKE = Snapshot()
+NOW = 1_700_000_000
 
 
 def choose(
     model: str, deployments: Sequence[Deployment], caller: Caller, files: Mapping[str, Sequence[Copy]]
 ) -> Deployment:
     """The first holder, or the error that the client gets."""
-    members = routing.group(model, deployments, caller)
-    found = routing.holders(members, files)
+    groups = routing.by_group(deployments)
+    found = routing.holders(routing.group(model, groups, caller), files, NOW)
     if not found:
-        raise routing.nobody_holds(model, members, deployments, caller, files)
+        raise routing.nobody_holds(model, groups, caller, files, NOW)
     return found[0]
 
 
@@ -65,9 +65,9 @@ def test_a_copy_that_is_not_ready_does_not_count(state: CopyState) -> None:
 
 
 def test_an_expired_copy_does_not_count() -> None:
-    now = int(time.time())
-    states = [routing.usable([copy("two", expires_at=at)], "two") is not None for at in (None, now - 5, now + 60)]
-    assert states == [True, False, True]
+    ends = (None, NOW - 1, NOW, NOW + 1)
+    states = [routing.usable([copy("two", expires_at=end)], "two", NOW) is not None for end in ends]
+    assert states == [True, False, False, True]
 
 
 def test_names_the_models_that_have_a_copy_but_only_those_this_caller_may_use() -> None:

@@ -1,5 +1,6 @@
 """What a chat request may not say: our ids in the wrong place, providers' ids, junk."""
 
+import io
 from typing import Any
 
 import pytest
@@ -120,3 +121,21 @@ def test_a_body_that_is_too_large_is_refused(declared: bool, url: str, stand_ins
     answer = bench.call("POST", "/chat/completions", json=body, **chunked)
     bench.close()
     assert (answer.status_code, stand_ins.calls("completions")) == (413, 0)
+
+
+class Ending(io.BytesIO):
+    """A body whose client stops in the middle."""
+
+    def __init__(self, error: OSError):
+        super().__init__()
+        self._error = error
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise self._error
+
+
+@pytest.mark.parametrize(("error", "status"), [(ConnectionResetError(), 400), (TimeoutError(), 408)])
+def test_a_client_that_stops_in_the_middle_of_its_body(error: OSError, status: int, bench: Bench) -> None:
+    body = {"wsgi.input": Ending(error), "CONTENT_LENGTH": "100"}
+    answer = bench.call("POST", "/chat/completions", content_type="application/json", environ_overrides=body)
+    assert answer.status_code == status
