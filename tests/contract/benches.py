@@ -27,7 +27,7 @@ __all__ = ["BENCHES", "CONTENT", "FILE_ID", "WRONG_KEY", "Bench", "sending"]
 
 class OpenAIBench(Bench):
     name = "openai"
-    stand_in = OpenAISandbox
+    stand_in: ClassVar[type[Server]] = OpenAISandbox
     model = "gpt-4o-mini"
     upload_path = "/v1/files$"
     file_path = "/v1/files/"
