@@ -217,6 +217,9 @@ class BedrockBench(Bench):
     def chat_body(self, stream: bool) -> bytes:
         return json.dumps({"messages": [{"role": "user", "content": [{"text": "hello"}]}]}).encode()
 
+    def wait_for_beginning(self) -> None:
+        """A small file is signed before it is sent, for the stand-in speaks no TLS."""
+
     def secrets(self) -> list[str]:
         """The secret key never leaves this machine, so no provider can quote it."""
         return [TEMPORARY_TOKEN]
