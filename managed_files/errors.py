@@ -151,10 +151,15 @@ class ProviderFailed(GatewayError):
 
     @property
     def http_status(self) -> int:
-        """4xx about the request as it is; 401/403 are our credentials, so 502; no answer in time 504; the rest 502."""
+        """4xx about the request as it is; 401/403 are our credentials, so 502; no answer in time 504; the rest 502.
+
+        529, "overloaded", is Anthropic's own and no SDK knows it: the standard's word for that is 503.
+        """
         status = self.upstream_status
         if self.timeout or status in (408, 504):
             return 504
+        if status == 529:
+            return 503
         if status is None or status in (401, 403) or not 400 <= status < 500:
             return 502
         return status

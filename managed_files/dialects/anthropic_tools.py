@@ -2,48 +2,30 @@
 
 from typing import Any
 
-from managed_files.dialects.shape import present, refuse_rest, to_list, to_object, to_text
-from managed_files.errors import Inexpressible, InvalidRequest
+from managed_files.dialects import tools
+from managed_files.dialects.shape import present, refuse_rest, to_object, to_text
+from managed_files.dialects.tools import Choice
+from managed_files.errors import Inexpressible
 
 Json = dict[str, Any]
 
 _OF_A_TOOL = ("cache_control", "defer_loading", "eager_input_streaming", "input_examples", "allowed_callers")
-_TYPES = {"auto": "auto", "required": "any"}
 
 
 def take_tools(fields: Json) -> Json:
     """Takes every field about tools out of `fields`; returns `tools` and `tool_choice`, as far as needed."""
     one_at_a_time = fields.pop("parallel_tool_calls", True) is False
-    tools = _take_declared(fields)
-    choice = _take_choice(fields)
-    if not tools:
-        if choice not in ("auto", "none"):
-            raise InvalidRequest("'tool_choice' asks for a call, but there are no tools.", param="tool_choice")
+    declared = tools.take_tools(fields, _tool, _declaration)
+    choice = tools.take_choice(fields, "Anthropic")
+    choice.check([tool.get("name") for tool in declared])
+    if not declared:
         return {}
-    wanted, names = _choice(choice)
-    _check_known({wanted["name"]} if "name" in wanted else names, tools)
-    if names is not None:
-        tools = [tool for tool in tools if tool.get("name") in names]
+    if choice.mode != "one":
+        declared = [tool for tool in declared if choice.leaves(tool.get("name"))]
+    wanted = _wanted(choice)
     if one_at_a_time and wanted["type"] != "none":
         wanted["disable_parallel_tool_use"] = True
-    return {"tools": tools, **({} if wanted == {"type": "auto"} else {"tool_choice": wanted})}
-
-
-def _check_known(names: set[str] | None, tools: list[Json]) -> None:
-    if names == set():
-        raise InvalidRequest("'tool_choice' allows no tool at all; say \"none\".", param="tool_choice")
-    if unknown := (names or set()) - {tool.get("name") for tool in tools}:
-        raise InvalidRequest(f"'tool_choice' names {min(unknown)!r}, which is not a tool.", param="tool_choice")
-
-
-def _take_declared(fields: Json) -> list[Json]:
-    tools = enumerate(to_list(fields.pop("tools", []), "tools"))
-    declared = [_tool(present(tool, f"tools[{i}]"), f"tools[{i}]") for i, tool in tools]
-    deprecated = enumerate(to_list(fields.pop("functions", []), "functions"))
-    old = [_declaration(present(function, f"functions[{i}]"), f"functions[{i}]") for i, function in deprecated]
-    if declared and old:
-        raise InvalidRequest("Send 'tools' or the deprecated 'functions', not both.", param="functions")
-    return declared or old
+    return {"tools": declared, **({} if wanted == {"type": "auto"} else {"tool_choice": wanted})}
 
 
 def _tool(tool: Json, where: str) -> Json:
@@ -72,30 +54,11 @@ def _declaration(function: Json, where: str) -> Json:
     return declaration
 
 
-def _take_choice(fields: Json) -> Any:
-    deprecated = fields.pop("function_call", "auto")
-    named = {"type": "function", "function": deprecated} if isinstance(deprecated, dict) else deprecated
-    return fields.pop("tool_choice", named)
-
-
-def _choice(choice: Any) -> tuple[Json, set[str] | None]:
-    """Anthropic's tool_choice, and the names of the only tools that stay (None: all)."""
+def _wanted(choice: Choice) -> Json:
     match choice:
-        case "none":
-            return {"type": "none"}, None
-        case "auto" | "required":
-            return {"type": _TYPES[choice]}, None
-        case {"type": "function", "function": {"name": str(name)}}:
-            return {"type": "tool", "name": name}, None
-        case {"type": "allowed_tools", "allowed_tools": {"mode": "auto" | "required" as mode, "tools": [*tools]}}:
-            return {"type": _TYPES[mode]}, {_allowed(tool, j) for j, tool in enumerate(tools)}
+        case Choice("one", (name,)):
+            return {"type": "tool", "name": name}
+        case Choice("required"):
+            return {"type": "any"}
         case _:
-            raise InvalidRequest("Anthropic cannot express this 'tool_choice'.", param="tool_choice")
-
-
-def _allowed(tool: Any, j: int) -> str:
-    match tool:
-        case {"type": "function", "function": {"name": str(name)}}:
-            return name
-        case _:
-            raise InvalidRequest("It has to name a function.", param=f"tool_choice.allowed_tools.tools[{j}]")
+            return {"type": choice.mode}

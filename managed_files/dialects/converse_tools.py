@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from managed_files.dialects import tools
 from managed_files.dialects.converse_cache import cache_point
-from managed_files.dialects.shape import present, refuse_rest, to_list, to_object, to_text
-from managed_files.errors import Inexpressible, InvalidRequest
+from managed_files.dialects.shape import present, refuse_rest, to_object, to_text
+from managed_files.dialects.tools import Choice
+from managed_files.errors import Inexpressible
 
 Json = dict[str, Any]
 
@@ -20,41 +22,25 @@ def take_tools(fields: Json, called: Sequence[str]) -> Json:
     """
     if fields.pop("parallel_tool_calls", True) is False:
         raise Inexpressible("Bedrock cannot be held to one call at a time.", param="parallel_tool_calls")
-    functions = _take_functions(fields)
-    choice = _take_choice(fields)
-    specs = [_spec(function, where) for where, function in functions]
-    if choice == "none":
+    specs = tools.take_tools(fields, _tool, _spec)
+    choice = tools.take_choice(fields, "Bedrock")
+    if choice.mode == "none":
         return _forbidden(called)
-    mode, allowed = _mode(choice)
-    if not specs and mode != "auto":
-        raise InvalidRequest("'tool_choice' asks for a call, but there are no tools.", param="tool_choice")
-    _check_known(allowed, specs)
-    if allowed is not None and mode != "tool":
-        specs = [(spec, cache) for spec, cache in specs if spec["name"] in allowed]
-    tools = [block for spec, cache in specs for block in ({"toolSpec": spec}, *cache)] or _stand_ins(called)
-    return {"toolConfig": {"tools": tools, **_tool_choice(mode, allowed)}} if tools else {}
+    choice.check([spec["name"] for spec, _ in specs])
+    if choice.mode != "one":
+        specs = [(spec, cache) for spec, cache in specs if choice.leaves(spec["name"])]
+    blocks = [block for spec, cache in specs for block in ({"toolSpec": spec}, *cache)] or _stand_ins(called)
+    return {"toolConfig": {"tools": blocks, **_tool_choice(choice)}} if blocks else {}
 
 
-def _take_functions(fields: Json) -> list[tuple[str, Json]]:
-    """Every declared function, with the name of its place."""
-    tools = enumerate(to_list(fields.pop("tools", []), "tools"))
-    functions = [(f"tools[{i}].function", _unwrap(tool, f"tools[{i}]")) for i, tool in tools]
-    deprecated = enumerate(to_list(fields.pop("functions", []), "functions"))
-    old = [(f"functions[{i}]", present(function, f"functions[{i}]")) for i, function in deprecated]
-    if functions and old:
-        raise InvalidRequest("Send 'tools' or the deprecated 'functions', not both.", param="functions")
-    return functions or old
-
-
-def _unwrap(value: Any, where: str) -> Json:
-    tool = present(value, where)
+def _tool(tool: Json, where: str) -> tuple[Json, list[Json]]:
     if tool.pop("type", None) != "function":
         raise Inexpressible("Bedrock knows tools of type 'function' only.", param=f"{where}.type")
     function = present(tool.pop("function", None), f"{where}.function")
     if "cache_control" in tool:
         function["cache_control"] = tool.pop("cache_control")
     refuse_rest(tool, where, provider="Bedrock")
-    return function
+    return _spec(function, f"{where}.function")
 
 
 def _spec(function: Json, where: str) -> tuple[Json, list[Json]]:
@@ -70,44 +56,6 @@ def _spec(function: Json, where: str) -> tuple[Json, list[Json]]:
     return spec, cache
 
 
-def _take_choice(fields: Json) -> Any:
-    deprecated = fields.pop("function_call", "auto")
-    named = {"type": "function", "function": deprecated} if isinstance(deprecated, dict) else deprecated
-    return fields.pop("tool_choice", named)
-
-
-def _mode(choice: Any) -> tuple[str, list[str] | None]:
-    """`auto`, `any` or `tool`, and the only functions that may be called (None: all). Some models know only `auto`."""
-    match choice:
-        case "auto":
-            return "auto", None
-        case "required":
-            return "any", None
-        case {"type": "function", "function": {"name": str(name)}}:
-            return "tool", [name]
-        case {"type": "allowed_tools", "allowed_tools": {"mode": "auto" | "required" as mode, "tools": list(tools)}}:
-            return {"auto": "auto", "required": "any"}[mode], [_allowed(tool, j) for j, tool in enumerate(tools)]
-        case _:
-            raise Inexpressible("Bedrock cannot express this 'tool_choice'.", param="tool_choice")
-
-
-def _allowed(tool: Any, j: int) -> str:
-    match tool:
-        case {"type": "function", "function": {"name": str(name)}}:
-            return name
-        case _:
-            raise InvalidRequest("It has to name a function.", param=f"tool_choice.allowed_tools.tools[{j}]")
-
-
-def _check_known(allowed: list[str] | None, specs: list[tuple[Json, list[Json]]]) -> None:
-    if allowed == []:
-        raise InvalidRequest("'tool_choice' allows no tool at all; say \"none\".", param="tool_choice")
-    known = {spec["name"] for spec, _ in specs}
-    for name in allowed or ():
-        if name not in known:
-            raise InvalidRequest(f"'tool_choice' names {name!r}, which is not among the tools.", param="tool_choice")
-
-
 def _forbidden(called: Sequence[str]) -> Json:
     """Converse has no "none": without toolConfig no call can be made, but after earlier calls there has to be one."""
     if called:
@@ -119,8 +67,12 @@ def _stand_ins(called: Sequence[str]) -> list[Json]:
     return [{"toolSpec": {"name": name, "inputSchema": {"json": _ANYTHING}}} for name in called]
 
 
-def _tool_choice(mode: str, allowed: list[str] | None) -> Json:
+def _tool_choice(choice: Choice) -> Json:
     """`auto` is left out, as some models know no other and refuse the field itself."""
-    if mode == "auto":
-        return {}
-    return {"toolChoice": {"tool": {"name": allowed[0]}} if mode == "tool" and allowed else {"any": {}}}
+    match choice:
+        case Choice("one", (name,)):
+            return {"toolChoice": {"tool": {"name": name}}}
+        case Choice("required"):
+            return {"toolChoice": {"any": {}}}
+        case _:
+            return {}

@@ -17,7 +17,7 @@ from managed_files.records import Account, Copy, CopyState, Deployment, Paramete
 from managed_files.upstream import Upstream
 
 _ARN_REGION = re.compile(r"arn:aws[a-z-]*:[a-z]+:([a-z0-9-]+):")
-_ROUTES = ("converse/", "invoke/")  # LiteLLM's names of Bedrock's APIs, before the model's; Converse serves both
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Bedrock(Provider):
 
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
         """The model is one segment of the path, whatever its name holds. With an `api_key` nothing is signed."""
-        params, model = deployment.params, _model(deployment)
+        params, (_, model) = deployment.params, _named(deployment)
         base = params.get("api_base") or params.get("aws_bedrock_runtime_endpoint") or self._host(deployment)
         method = "converse-stream" if stream else "converse"
         extra = {name: str(value) for name, value in (params.get("extra_headers") or {}).items()}
@@ -119,9 +119,11 @@ class Bedrock(Provider):
         return f"https://bedrock-runtime.{region}.{domain(region)}"
 
     def _region(self, deployment: Deployment) -> str:
-        """An ARN belongs to the region it names."""
-        named = _ARN_REGION.match(_model(deployment))
-        return named[1] if named else deployment.params.get("aws_region_name") or self._credentials.region()
+        """A name that says where the model is, as an ARN always does, counts before the entry and the environment."""
+        region, model = _named(deployment)
+        if arn := _ARN_REGION.match(model):
+            return arn[1]
+        return region or deployment.params.get("aws_region_name") or self._credentials.region()
 
     def _s3_region(self) -> str:
         return self.account.params.get("s3_region_name") or self._credentials.region()
@@ -134,6 +136,11 @@ class Bedrock(Provider):
         return self._bucket
 
 
-def _model(deployment: Deployment) -> str:
-    route = next((route for route in _ROUTES if deployment.model.startswith(route)), "")
-    return deployment.model.removeprefix(route)
+def _named(deployment: Deployment) -> tuple[str | None, str]:
+    """The region that stands before the model's name, if one does, and the name itself.
+
+    Before both, LiteLLM's names may have one of Bedrock's APIs; Converse serves for either.
+    """
+    name = deployment.model.removeprefix("converse/").removeprefix("invoke/")
+    region, _, model = name.partition("/")
+    return (region, model) if _REGION.fullmatch(region) else (None, name)

@@ -1,5 +1,6 @@
 """Amazon S3: objects in one bucket. Knows no AI provider. Source: S3's REST API and botocore's service model."""
 
+import hashlib
 import html
 import re
 import threading
@@ -12,13 +13,13 @@ from managed_files.errors import ProviderFailed
 from managed_files.providers.aws_credentials import AwsCredentials, domain
 from managed_files.providers.s3_upload import PART, MultipartUpload, Objects
 from managed_files.providers.wire import Download, Wire
-from managed_files.records import Upload
+from managed_files.records import Source, Upload
 from managed_files.slices import Slice
 from managed_files.upstream import Body
 
-_EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # SHA-256 of nothing
 # A file's bytes are sent while they arrive, so their digest is not known before them. TLS guards them on their way.
 _UNSIGNED = "UNSIGNED-PAYLOAD"
+_BLOCK = 256 * 1024  # bytes that are read at once for a digest
 _MAY_NOT_LIST = (403, 405, 501)
 
 
@@ -54,7 +55,8 @@ class Bucket(Objects):
             size = reader.available(PART + 1)
         headers = {"Content-Type": upload.mime_type}
         if size <= PART:
-            self.call("PUT", uri, body=Slice(reader, size), headers=headers)
+            digest = self.digest(upload.source, 0, size)
+            self.call("PUT", uri, body=Slice(reader, size), digest=digest, headers=headers)
         else:
             MultipartUpload(self, uri, self._wire, upload.source, self._pause).send(headers)
 
@@ -67,7 +69,16 @@ class Bucket(Objects):
     def content(self, uri: str) -> Download:
         """The object's bytes in pieces."""
         url = self._url(uri)
-        return self._wire.download(url, headers=self._credentials.s3(self._region(), "GET", url, {}, _EMPTY))
+        return self._wire.download(url, headers=self._credentials.s3(self._region(), "GET", url, {}, _sha256(b"")))
+
+    def digest(self, source: Source, offset: int, size: int) -> str:
+        """Nothing over TLS. Without it nothing else guards the bytes, and S3 insists: then they are read twice."""
+        if self._endpoint is None or not self._endpoint.startswith("http://"):
+            return _UNSIGNED
+        stretch, digest = Slice(source.open(offset), size), hashlib.sha256()
+        while block := stretch.read(_BLOCK):
+            digest.update(block)
+        return digest.hexdigest()
 
     def call(
         self,
@@ -77,10 +88,12 @@ class Bucket(Objects):
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | Body | None = None,
+        digest: str = "",
         accept: tuple[int, ...] = (),
     ) -> Response:
         url = self._url(uri) + (f"?{query}" if query else "")
-        digest = _EMPTY if body is None else _UNSIGNED
+        if body is None or isinstance(body, bytes):
+            digest = _sha256(body or b"")
         signed = self._credentials.s3(self._region(), method, url, headers or {}, digest)
         return self._wire.send(method, url, headers=signed, body=body, accept=accept)
 
@@ -106,3 +119,7 @@ class Bucket(Objects):
         region = self._region()
         host = f"s3.{region}.{domain(region)}"
         return f"https://{host}/{bucket}/{path}" if "." in bucket else f"https://{bucket}.{host}/{path}"
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

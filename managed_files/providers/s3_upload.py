@@ -36,9 +36,17 @@ class Objects(ABC):
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | Body | None = None,
+        digest: str = "",
         accept: tuple[int, ...] = (),
     ) -> Response:
-        """One call for the object `s3://bucket/key`. `query` is percent-encoded. Raises ProviderFailed."""
+        """One call for the object `s3://bucket/key`. `query` is percent-encoded. Raises ProviderFailed.
+
+        `digest`: of a body that is read while it is sent, from `digest`.
+        """
+
+    @abstractmethod
+    def digest(self, source: Source, offset: int, size: int) -> str:
+        """What stands in a signature for `size` bytes of the source that are there or will come."""
 
 
 class MultipartUpload:
@@ -78,10 +86,11 @@ class MultipartUpload:
         """The part's ETag. `first` stands at its beginning; another attempt needs a fresh cursor."""
         readers = iter([first])
         query = f"partNumber={len(self._tags) + 1}&uploadId={self._id}"
+        digest = self._objects.digest(self._source, offset, size)
 
         def put() -> str:
-            reader = next(readers, None) or self._source.open(offset)
-            return self._objects.call("PUT", self._uri, query, body=Slice(reader, size)).headers.get("ETag", "")
+            body = Slice(next(readers, None) or self._source.open(offset), size)
+            return self._objects.call("PUT", self._uri, query, body=body, digest=digest).headers.get("ETag", "")
 
         return self._repeated(put)
 

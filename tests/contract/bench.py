@@ -112,6 +112,10 @@ class Bench(ABC):
         """Whether the request is an upload's first."""
         return request.method == self.upload_method and re.match(self.upload_path, request.path) is not None
 
+    def wait_for_beginning(self) -> None:
+        """Returns when the upload that runs has begun to send, for an adapter that sends before the last byte is in."""
+        self.sandbox.wait_for(self.begins_upload)
+
     def deployment(self) -> Deployment:
         """An entry for `model` in the adapter's account."""
         account = self.provider.account

@@ -153,7 +153,7 @@ def test_an_overloaded_provider_may_be_asked_again(bench: AnthropicBench) -> Non
     bench.sandbox.inject(Fault("DELETE", "/v1/files/", status=529))
     with pytest.raises(ProviderFailed) as caught:
         bench.provider.delete("file_1")
-    assert (caught.value.retryable, caught.value.http_status) == (True, 502)
+    assert (caught.value.retryable, caught.value.http_status) == (True, 503)
 
 
 def test_a_file_without_an_id_is_no_answer(bench: AnthropicBench) -> None:

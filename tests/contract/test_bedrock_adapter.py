@@ -71,6 +71,9 @@ ARN = "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-l
         ("converse/a.b", {}, f"{AWS}.us-west-2.amazonaws.com/model/a.b/converse"),
         ("a.b", {"aws_region_name": "cn-north-1"}, f"{AWS}.cn-north-1.amazonaws.com.cn/model/a.b/converse"),
         (ARN, {}, f"{AWS}.eu-west-1.amazonaws.com/model/{ARN.replace(':', '%3A').replace('/', '%2F')}/converse"),
+        ("eu-central-1/a.b", {}, f"{AWS}.eu-central-1.amazonaws.com/model/a.b/converse"),
+        ("converse/us-gov-west-1/a.b", {}, f"{AWS}.us-gov-west-1.amazonaws.com/model/a.b/converse"),
+        ("eu-central-1/mine/a.b", {}, f"{AWS}.eu-central-1.amazonaws.com/model/mine%2Fa.b/converse"),
         ("a.b", {"api_base": "https://proxy/x/"}, "https://proxy/x/model/a.b/converse"),
     ],
 )
@@ -105,6 +108,12 @@ def test_an_arn_is_signed_as_it_is_sent(bench: BedrockBench) -> None:
     bench.model = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0"
 
     assert status(bench, bench.provider) == 200
+
+
+def test_a_region_in_the_models_name_is_signed_for(bench: BedrockBench) -> None:
+    bench.model = f"{bench.sandbox.region}/us.amazon.nova-lite-v1:0"
+
+    assert status(bench, bench.adapter(aws_region_name="eu-central-1")) == 200
 
 
 def test_a_role_is_assumed_and_its_keys_are_kept(bench: BedrockBench) -> None:

@@ -3,17 +3,25 @@
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from managed_files.errors import ProviderFailed, SpoolBroken
+from managed_files.providers.registry import build
+from managed_files.records import Account
 from managed_files.sandbox.faults import Fault
+from managed_files.spool import Spool
+from managed_files.upstream import Upstream
 from tests.contract.bench import FILE_ID, sending
 from tests.contract.benches import BedrockBench
+from tests.raw_server import certificate, echo, serving
 
 MIB = 1024 * 1024
 LARGE = bytes(range(256)) * 4096 * 17  # 17 MiB: two parts and a rest
+KEYS = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "aws_region_name": "us-east-1"}
 URI = f"s3://sandbox-bucket/shared/{FILE_ID}/paper.pdf"
 
 
@@ -132,3 +140,25 @@ def test_a_wrong_bucket_is_told(bench: BedrockBench, bucket: str) -> None:
         bench.adapter(s3_bucket_name=bucket).upload(sending(bench.spooled(b"abc")))
 
     assert caught.value.upstream_status == {"nobodys": 404, "somebody-elses-bucket": 403}[bucket]
+
+
+@pytest.mark.parametrize("data", [b"abc", LARGE], ids=["one request", "parts"])
+def test_without_tls_the_bytes_are_signed(bench: BedrockBench, data: bytes) -> None:
+    bench.provider.upload(sending(bench.spooled(data)))
+
+    signed = [one.headers["x-amz-content-sha256"] for one in bench.sandbox.requests if one.method == "PUT"]
+    pieces = [data[at : at + 8 * MIB] for at in range(0, len(data), 8 * MIB)]
+    assert signed == [hashlib.sha256(piece).hexdigest() for piece in pieces]
+
+
+def test_tls_guards_the_bytes_alone(tmp_path: Path) -> None:
+    """So they are read once, and sent while they arrive."""
+    made = certificate(tmp_path)
+    upstream = Upstream(environ={"SSL_CERT_FILE": str(made.path)})
+    with serving(echo, made.context) as server, closing(upstream), Spool() as spool:
+        spool.write(b"abc")
+        spool.finish()
+        params = {"s3_bucket_name": "bucket", "s3_endpoint_url": server.url, **KEYS}
+        build(Account("bedrock:tls", "bedrock", params), upstream).upload(sending(spool))
+
+    assert [one.headers["x-amz-content-sha256"] for one in server.received] == ["UNSIGNED-PAYLOAD"]

@@ -187,7 +187,7 @@ def test_a_wrong_promise_of_length_never_stores_a_wrong_file(bench: Bench, true_
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(bench.provider.upload, sending(spool))
         spool.write(data[:1000])
-        bench.sandbox.wait_for(bench.begins_upload)
+        bench.wait_for_beginning()
         spool.write(data[1000:])
         spool.finish()
 

@@ -33,6 +33,17 @@ def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.terminate()
 
 
+def pasted(text: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """What becomes of the text in another terminal."""
+    return subprocess.run(["bash", "-c", text], cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def snippet(text: str) -> str:
+    """The program in what the demo says."""
+    found = _SNIPPET.search(text)
+    return found[0] if found else "false"
+
+
 def printed(demo: subprocess.Popen[str]) -> str:
     """What the demo says until it has said all, or has ended."""
     lines = []
@@ -53,11 +64,18 @@ def dry_run(folder: Path, *arguments: str) -> str:
 
 
 def test_the_snippet_of_the_demo_works_as_pasted(demo: subprocess.Popen[str], tmp_path: Path) -> None:
-    snippet = _SNIPPET.search(printed(demo))
-    pasted = subprocess.run(
-        ["bash", "-c", snippet[0] if snippet else "false"], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
-    assert _STORY.fullmatch(pasted.stdout), pasted
+    done = pasted(snippet(printed(demo)), tmp_path)
+    assert _STORY.fullmatch(done.stdout), done
+
+
+def test_the_snippet_of_the_demo_works_for_all_its_models(demo: subprocess.Popen[str], tmp_path: Path) -> None:
+    said = printed(demo)
+    (names,) = re.findall(r"^All its models: (.+)\.$", said, re.MULTILINE)
+    everywhere = re.sub(r"^models = .*$", f"models = {names.split(', ')}", snippet(said), flags=re.MULTILINE)
+    done = pasted(everywhere, tmp_path)
+
+    answers = [name for name in names.split(", ") if re.search(rf"^{name}: .*paper", done.stdout, re.MULTILINE)]
+    assert (len(answers), done.stdout.count("'ready'"), "deleted: True" in done.stdout) == (7, 7, True), done
 
 
 def test_ctrl_c_ends_the_demo_cleanly(demo: subprocess.Popen[str]) -> None:

@@ -1,10 +1,6 @@
 """The documented flow with the official Node SDK, which sends its file first, chunked, and lists its own way."""
 
-import fcntl
-import hashlib
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +13,7 @@ from tests import files
 from tests.e2e.calls import ask, upload
 from tests.e2e.gateway import MASTER_KEY, Gateway, environment
 from tests.e2e.providers import GEMINI, GPT, Providers
+from tests.node import installed
 
 Node = Callable[..., Any]  # a call's name and arguments → its outcome
 SOURCES = [Path(__file__).parent / "node" / name for name in ("package.json", "package-lock.json", "call.mjs")]
@@ -24,27 +21,8 @@ SOURCES = [Path(__file__).parent / "node" / name for name in ("package.json", "p
 
 @pytest.fixture(scope="session")
 def scripts() -> Path:
-    """A folder with the scripts and the SDK that the lock file pins, kept from run to run until one of them changes."""
-    missing = [program for program in ("node", "npm") if shutil.which(program) is None]
-    assert missing == [], "these tests need Node.js with npm: install it, for example from https://nodejs.org"
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "managed-files-tests"
-    state = hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()
-    folder = cache / f"node-{state[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as alone:
-        fcntl.flock(alone, fcntl.LOCK_EX)
-        if not (folder / "installed").exists():
-            install(folder)
-    return folder
-
-
-def install(folder: Path) -> None:
-    for source in SOURCES:
-        shutil.copy(source, folder)
-    command = ["npm", "ci", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    (folder / "installed").touch()
+    """A folder with the scripts and the SDK."""
+    return installed(*SOURCES)
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_the_deprecated_form() -> None:
         ({"tools": [{}]}, "tools[0].type", InvalidRequest),
         ({"tools": [tool()], "functions": [{"name": "g"}]}, "functions", InvalidRequest),
         ({"tool_choice": "required"}, "tool_choice", InvalidRequest),
-        ({"tools": [tool()], "tool_choice": "sometimes"}, "tool_choice", InvalidRequest),
+        ({"tools": [tool()], "tool_choice": "sometimes"}, "tool_choice", Inexpressible),
         ({"tools": [tool()], "tool_choice": {"type": "function", "function": {"name": "g"}}}, "tool_choice",
          InvalidRequest),
         ({"tools": [tool()], "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}},

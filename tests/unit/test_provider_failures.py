@@ -67,7 +67,7 @@ def test_the_message_is_found_in_every_known_shape(body: Any, message: str) -> N
         (501, {}, 501, 502, False),
         (503, {}, 503, 502, True),
         (504, {}, 504, 504, True),
-        (529, {}, 529, 502, True),
+        (529, {}, 529, 503, True),
         (302, {}, 302, 502, False),
     ],
 )

@@ -137,7 +137,7 @@ def test_an_overloaded_claude_may_be_asked_again(gateway: Bench, anthropic: Anth
     anthropic.inject(Fault(path="/v1/messages", status=529, headers={"retry-after": "7"}))
     answer = gateway.chat(CLAUDE)
     told = answer.headers["retry-after"], answer.headers.get("x-should-retry")
-    assert (answer.status_code, told) == (502, ("7", None))
+    assert (answer.status_code, told) == (503, ("7", None))
 
 
 def test_a_wrong_key_is_ours(gateway: Bench, anthropic: AnthropicSandbox) -> None:
