@@ -112,7 +112,7 @@ class Bedrock(Provider):
         return self._batches
 
     def _place(self, deployment: Deployment) -> tuple[str, str]:
-        return self._region(deployment), _model(deployment)
+        return self._region(deployment), _named(deployment)[1]
 
     def _host(self, deployment: Deployment) -> str:
         region = self._region(deployment)

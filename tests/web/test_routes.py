@@ -19,7 +19,10 @@ def routes(bench: Bench) -> list[tuple[str, str]]:
     """Method and path of every route, its variables filled in."""
     rules = [rule for rule in bench.app.url_map.iter_rules() if rule.endpoint != "static"]
     methods = [(method, rule) for rule in rules for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})]
-    return [(method, rule.rule.replace("<file_id>", ID).replace("<path:name>", "gpt")) for method, rule in methods]
+    return [
+        (method, rule.rule.replace("<file_id>", ID).replace("<batch_id>", ID).replace("<path:name>", "gpt"))
+        for method, rule in methods
+    ]
 
 
 def guarded(bench: Bench) -> list[tuple[str, str]]:
@@ -40,6 +43,7 @@ def test_the_table_is_the_one_that_is_meant(bench: Bench) -> None:
             *OPEN,
             *("/chat/completions", "/models", "/models/gpt"),
             *("/files", f"/files/{ID}", f"/files/{ID}/content", f"/files/{ID}/delete"),
+            *("/batches", f"/batches/{ID}", f"/batches/{ID}/cancel", f"/batches/{ID}/retry"),
             *("/key/generate", "/key/delete", "/key/info", "/key/list"),
         }
     )

@@ -1,5 +1,6 @@
 """Takes a batch's input in: checks its lines as they arrive, and rewrites each for the place that will answer it."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from managed_files.services.batches.places import choose, runs_itself
 from managed_files.services.batches.units import Unit, Units
 from managed_files.services.calls import Calls, Chat
 from managed_files.services.references import Reference, references
+from managed_files.services.routing import by_group
 from managed_files.spool import Spool
 
 _GATHERED_LINES, _GATHERED_BYTES = 256, 4 * 1024 * 1024  # before one statement finds the files that they name
@@ -42,6 +44,8 @@ class Intake:
         self._offers = {
             name: api.endpoints for name, provider in rewriting.providers.items() if (api := provider.batches())
         }
+        self._groups = by_group(rewriting.deployments)
+        self._now = time.time()
         self._findings = Findings()
         self._checker = LineChecker(self._findings, rewriting.most.lines)
         self._rest = b""
@@ -105,7 +109,7 @@ class Intake:
     def _place(self, line: Line, found: list[Reference], target: str | None) -> None:
         files = {item.file_id: self._copies(item) for item in found}
         model = target or line.model
-        deployment = choose(model, line.url, files, self._with.deployments, self._offers, self._caller)
+        deployment = choose(model, line.url, files, self._groups, self._offers, self._caller, self._now)
         key, body = str(line.number), {**line.body, "model": model}
         api = self._with.providers[deployment.account.name].batches()
         if api is None or runs_itself(deployment, line.url, self._offers):

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from managed_files.batch_records import CHAT, Place
-from managed_files.errors import ConfigError, GatewayError, InvalidRequest
+from managed_files.errors import ConfigError, InvalidRequest
 from managed_files.records import Caller, Deployment
 from managed_files.services import routing
-from managed_files.services.routing import Files
+from managed_files.services.routing import Files, Groups
 
 Offers = Mapping[str, Collection[str]]  # account → the endpoints for which its provider takes batches
 
@@ -27,16 +27,16 @@ def deployment_at(place: Place, deployments: Sequence[Deployment]) -> Deployment
 
 
 def choose(
-    model: str, url: str, files: Files, deployments: Sequence[Deployment], offers: Offers, caller: Caller
+    model: str, url: str, files: Files, groups: Groups, offers: Offers, caller: Caller, now: float
 ) -> Deployment:
     """The deployment of a model group that takes a line, one with a batch API before one without.
 
-    `files`: those that the line names. Raises InvalidRequest saying what is in the way.
+    `files`: those that the line names. `now` in Unix seconds. Raises InvalidRequest saying what is in the way.
     """
-    members = routing.group(model, deployments, caller)
-    holders = routing.holders(members, files)
+    holders = routing.holders(routing.group(model, groups, caller), files, now)
     if not holders:
-        raise _nobody(model, members, deployments, caller, files)
+        error = routing.nobody_holds(model, groups, caller, files, now)
+        raise InvalidRequest(error.message.rstrip("."))
     for deployment in holders:
         if url in offers.get(deployment.account.name, ()):
             return deployment
@@ -48,10 +48,3 @@ def choose(
 def runs_itself(deployment: Deployment, url: str, offers: Offers) -> bool:
     """Whether the gateway has to run such lines itself."""
     return url not in offers.get(deployment.account.name, ())
-
-
-def _nobody(
-    model: str, members: Sequence[Deployment], deployments: Sequence[Deployment], caller: Caller, files: Files
-) -> GatewayError:
-    error = routing.nobody_holds(model, members, deployments, caller, files)
-    return InvalidRequest(error.message.rstrip("."))
