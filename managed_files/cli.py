@@ -1,4 +1,4 @@
-"""The commands: serve (the default), demo, migrate, reconcile, keys."""
+"""The commands: serve (the default), demo, migrate, reconcile, keys, batches."""
 
 import argparse
 import json
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from managed_files import __version__, commands, demo
+from managed_files.batch_cli import arguments as batches
 from managed_files.errors import GatewayError
 
 
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _with_default_command(argv: list[str]) -> list[str]:
-    if (argv[:1] and argv[0] in ("serve", "demo", "migrate", "reconcile", "keys")) or {
+    if (argv[:1] and argv[0] in ("serve", "demo", "migrate", "reconcile", "keys", "batches")) or {
         "-h",
         "--help",
         "--version",
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     reconcile.add_argument("--once", action="store_true", required=True, help="one pass, then end")
     reconcile.set_defaults(run=_reconcile)
     _add_keys(names.add_parser("keys", help="make, list and revoke API keys"), common)
+    batches.add_to(names.add_parser("batches", help="submit, watch and fetch batches at a running gateway"))
     return parser
 
 

@@ -4,7 +4,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 
-from managed_files.records import Reader
+from managed_files.upstream import Body
 
 # As the OpenAI SDKs write names: raw UTF-8, quotes and control characters percent-encoded, backslashes doubled.
 _ESCAPES = {code: f"%{code:02X}" for code in (*range(0x20), 0x7F, ord('"'))} | {ord("\\"): "\\\\"}
@@ -24,7 +24,7 @@ class MultipartFile:
         name: str,
         filename: str,
         content_type: str,
-        reader: Reader,
+        reader: Body,
         size: int,
     ):
         boundary = secrets.token_hex(16)
