@@ -4,11 +4,15 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from openai import OpenAI
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tests.e2e import batch_world
 from tests.e2e import gateway as gateways
 from tests.e2e import providers as sandboxes
+from tests.e2e.batch_world import World
 from tests.e2e.gateway import MASTER_KEY, Gateway
 from tests.e2e.providers import Providers
 
@@ -69,3 +73,27 @@ def gate() -> Iterator[threading.Event]:
 def folder(tmp_path: Path) -> Path:
     """An empty folder for files that a client uploads from disk."""
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def batch_url(server_url: str, database_url: str) -> str:
+    """A database that no test empties: a gateway works in it all the time."""
+    name = f"{conninfo_to_dict(database_url)['dbname']}_batches"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE template_mf")
+    return make_conninfo(server_url, dbname=name)
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    """Every provider of batches. Each test leaves them as they were."""
+    with batch_world.serve() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def batch_gateway(world: World, batch_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway before them that is at work."""
+    with gateways.gateway(world.configuration(database_url=batch_url), tmp_path_factory.mktemp("batches")) as running:
+        yield running
+        assert "Traceback" not in (said := running.log.read_text()), said
