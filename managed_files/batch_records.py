@@ -101,7 +101,7 @@ class Input:
     """Lines of a file for one place. `target`: the model group that the whole file was rewritten for, if it was.
 
     `stored_as`: the child file that the provider holds; None: the lines wait with us. `readable`: they still can be
-    read. `custom_ids`: key → the client's id.
+    read. `custom_ids`: the client's, as custom_ids.py packs them; empty where nobody needs them.
     """
 
     number: int
@@ -111,7 +111,7 @@ class Input:
     lines: int
     stored_as: str | None
     readable: bool = True
-    custom_ids: Mapping[str, str] = field(default_factory=dict, repr=False)
+    custom_ids: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,6 @@ class Part:
     overdue: bool
     job: Job | None
     error: str | None
-    custom_ids: Mapping[str, str] = field(repr=False)
 
     @property
     def ended(self) -> bool:

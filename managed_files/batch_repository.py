@@ -1,13 +1,12 @@
 """The tables of batches, one method per statement, rows in and records out. Knows no HTTP."""
 
-import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from managed_files import queries
+from managed_files import custom_ids, queries
 from managed_files.batch_records import Batch, Count, Input, Job, JobState, NewBatch, Part, Place
 from managed_files.database import Database, Row
 from managed_files.records import Caller
@@ -36,7 +35,7 @@ class BatchRepository:
             "providers": [item.place.provider for item in inputs],
             "endpoints": [item.endpoint for item in inputs],
             "lines": [item.lines for item in inputs],
-            "custom_ids": [_packed(item.custom_ids) for item in inputs],
+            "custom_ids": [item.custom_ids for item in inputs],
             "stored_as": [item.stored_as for item in inputs],
         }
         return bool(self._db.write(self._sql["settle_batch_file"], params))
@@ -99,8 +98,13 @@ class BatchRepository:
         return [row["id"] for row in self._db.read(self._sql["running_batches_of"], {"file_id": file_id})]
 
     def parts(self, batch_id: str) -> list[Part]:
-        """Every part, with its custom ids."""
+        """Every part, in order."""
         return [_part(row) for row in self._db.read(self._sql["parts_of_batch"], {"batch_id": batch_id})]
+
+    def custom_ids(self, part: Part) -> dict[str, str]:
+        """Key → the client's id, of every line of the part: some MiB."""
+        rows = self._db.read(self._sql["custom_ids_of_part"], {"id": part.id})
+        return custom_ids.unpacked(rows[0]["custom_ids"])
 
     def claim_parts(
         self, limit: int, *, lease: float, pause: float, batch_id: str | None = None, stale: float = 0.0
@@ -221,7 +225,6 @@ def _part(row: Row) -> Part:
         overdue=row["overdue"],
         job=_job(row),
         error=row["error"],
-        custom_ids=_unpacked(row["custom_ids"]),
     )
 
 
@@ -235,15 +238,6 @@ def _job(row: Row) -> Job | None:
 
 def _place(row: Row) -> Place:
     return Place(row["model_group"], row["deployment"], row["account"], row["provider"])
-
-
-def _packed(custom_ids: Mapping[str, str]) -> bytes:
-    return zlib.compress(json.dumps(custom_ids).encode())
-
-
-def _unpacked(data: bytes) -> dict[str, str]:
-    found: dict[str, str] = json.loads(zlib.decompress(data))
-    return found
 
 
 def _identity(caller: Caller) -> dict[str, Any]:

@@ -14,7 +14,7 @@ CREATE INDEX files_of_parent ON files (parent) WHERE parent IS NOT NULL;
 CREATE INDEX files_of_batch ON files (batch_id) WHERE batch_id IS NOT NULL;
 
 -- Lines of one file for one deployment, at most as many as one job takes. `target`: the model group that the whole
--- file was rewritten for, NULL if each line chose by itself. `custom_ids`: what the keys stand for, as compressed JSON.
+-- file was rewritten for, NULL if each line chose by itself. `custom_ids`: what the keys stand for, packed.
 CREATE TABLE batch_inputs (
     file_id text NOT NULL REFERENCES files (id) ON DELETE CASCADE,
     number integer NOT NULL,

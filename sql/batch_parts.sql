@@ -1,6 +1,7 @@
 -- name: parts_of_batch
--- The parts of a batch with what their results are read by. `custom_ids` is large, so not for look-ups.
-SELECT p.*, b.endpoint, b.status AS batch_status, b.owner, b.team,
+-- The parts of a batch, in order, without their large `custom_ids`.
+SELECT p.batch_id, p.number, p.id, p.file_id, p.input, p.model_group, p.deployment, p.account, p.provider, p.lines,
+    p.state, p.results, p.job_id, p.outputs, p.completed, p.failed, p.error, p.attempts, b.endpoint, b.status AS batch_status, b.owner, b.team,
     floor(extract(epoch FROM b.created_at))::bigint AS created_at,
     extract(epoch FROM b.expires_at - b.created_at)::integer AS window_seconds, b.expires_at <= now() AS overdue,
     i.stored_as
@@ -9,6 +10,10 @@ JOIN batches AS b ON b.id = p.batch_id
 LEFT JOIN batch_inputs AS i ON i.file_id = p.file_id AND i.number = p.input
 WHERE p.batch_id = %(batch_id)s
 ORDER BY p.number;
+
+-- name: custom_ids_of_part
+-- What the keys of a part's lines stand for.
+SELECT custom_ids FROM batch_parts WHERE id = %(id)s;
 
 -- name: claim_due_parts
 -- Parts that something is due for: their job to be made, looked after, counted or deleted. Of one batch if it is given,
@@ -35,7 +40,8 @@ UPDATE batch_parts AS p SET
     END * (0.75 + random() / 2)
 FROM due, batches AS b
 WHERE p.batch_id = due.batch_id AND p.number = due.number AND b.id = p.batch_id
-RETURNING p.*, b.endpoint, b.status AS batch_status, b.owner, b.team,
+RETURNING p.batch_id, p.number, p.id, p.file_id, p.input, p.model_group, p.deployment, p.account, p.provider, p.lines,
+    p.state, p.results, p.job_id, p.outputs, p.completed, p.failed, p.error, p.attempts, b.endpoint, b.status AS batch_status, b.owner, b.team,
     floor(extract(epoch FROM b.created_at))::bigint AS created_at,
     extract(epoch FROM b.expires_at - b.created_at)::integer AS window_seconds, b.expires_at <= now() AS overdue,
     (SELECT i.stored_as FROM batch_inputs AS i WHERE i.file_id = p.file_id AND i.number = p.input) AS stored_as;

@@ -7,6 +7,7 @@ from typing import Any
 
 from managed_files.batch_lines import dumped
 from managed_files.batch_records import CHAT, Count, JobState, LineResult, Part
+from managed_files.batch_repository import BatchRepository
 from managed_files.dialects.base import Exchange
 from managed_files.dialects.registry import DIALECTS
 from managed_files.errors import ConfigError, ProviderFailed
@@ -42,14 +43,21 @@ class OutputLine:
 class Results:
     """Reads the results of parts, wherever they are."""
 
-    def __init__(self, providers: Mapping[str, Provider], deployments: Sequence[Deployment], runs: RunRepository):
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        deployments: Sequence[Deployment],
+        repository: BatchRepository,
+        runs: RunRepository,
+    ):
         self._providers = providers
         self._deployments = deployments
+        self._repository = repository
         self._runs = runs
 
     def lines(self, part: Part) -> Iterator[OutputLine]:
         """Every line of the part, those without an answer last. Memory holds ids, not answers."""
-        waiting = dict(part.custom_ids)
+        waiting = self._repository.custom_ids(part)
         for result in self._results(part):
             custom_id = waiting.pop(result.key, None)
             if custom_id is not None:

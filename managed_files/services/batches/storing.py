@@ -78,7 +78,7 @@ def _input(number: int, unit: Unit, stored_as: str | None) -> Input:
         unit.target,
         place_of(unit.deployment),
         unit.endpoint,
-        len(unit.custom_ids),
+        unit.lines,
         stored_as,
-        custom_ids=unit.custom_ids,
+        custom_ids=unit.custom_ids.packed(),
     )

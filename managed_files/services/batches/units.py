@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from managed_files.batch_records import BatchLimits
+from managed_files.custom_ids import CustomIds
 from managed_files.records import Deployment
 from managed_files.spool import Spool
 
@@ -22,14 +23,16 @@ class Unit:
     endpoint: str
     held: bool
     spool: Spool
-    custom_ids: dict[str, str] = field(default_factory=dict)
+    custom_ids: CustomIds = field(default_factory=CustomIds)
+    lines: int = 0
     size: int = 0  # bytes
     _waiting: list[bytes] = field(default_factory=list)
     _waiting_bytes: int = 0
 
     def add(self, key: str, custom_id: str, line: bytes) -> None:
         """Appends a line."""
-        self.custom_ids[key] = custom_id
+        self.custom_ids.add(key, custom_id)
+        self.lines += 1
         self.size += len(line) + 1
         self._waiting += (line, b"\n")
         self._waiting_bytes += len(line) + 1
@@ -60,7 +63,7 @@ class Units:
     ) -> None:
         """Appends a line to the place's unit, or to a `new` one where that is full."""
         unit = self._open.get(place)
-        if unit is None or len(unit.custom_ids) == limits.lines or unit.size + len(line) >= limits.bytes:
+        if unit is None or unit.lines == limits.lines or unit.size + len(line) >= limits.bytes:
             unit = self._open[place] = new(Spool())
             self._all.append(unit)
         unit.add(key, custom_id, line)

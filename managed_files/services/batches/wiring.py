@@ -53,7 +53,7 @@ def build(
 ) -> BatchServices:
     """`tools`: those of uploads, which a batch's inputs are."""
     repository, runs, deployments = BatchRepository(database), RunRepository(database), settings.deployments
-    results = Results(tools.providers, deployments, runs)
+    results = Results(tools.providers, deployments, repository, runs)
     most = BatchLimits(settings.max_batch_lines, settings.max_batch_file_size_mb * _MIB)
     uploads = BatchUploads(tools, repository, Rewriting(tools.repository, tools.providers, deployments, calls, most))
     steps, background, calls_back = Fanout(16), Fanout(16), Fanout(16)
