@@ -56,6 +56,16 @@ def in_progress(client: OpenAI, batch_id: str) -> Batch:
     return client.batches.retrieve(batch_id)
 
 
+def part_reached(client: OpenAI, batch_id: str, name: str, state: str) -> None:
+    """Returns once the share of this model group is in the state."""
+
+    def there() -> bool:
+        parts = parts_of(client.batches.retrieve(batch_id))
+        return any((part["model_group"], part["state"]) == (name, state) for part in parts)
+
+    wait_until(there, f"the part of {batch_id} at {name} is {state}")
+
+
 def parts_of(batch: Batch) -> list[Json]:
     """What the gateway tells of each provider's share, which the SDK does not know."""
     told: Any = batch.to_dict()

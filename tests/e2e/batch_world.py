@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from managed_files.sandbox.anthropic import AnthropicSandbox
+from managed_files.sandbox.compatible import DEFAULT_KEY
 from managed_files.sandbox.gemini import GeminiSandbox
 from managed_files.sandbox.google import GoogleSandbox
 from managed_files.sandbox.mistral import MistralSandbox
@@ -60,9 +61,10 @@ class World:
     def all(self) -> dict[str, Bench]:
         return {**self.running, VLLM: self.vllm}
 
-    def configuration(self, **general: Any) -> dict[str, Any]:
+    def configuration(self, *, vllm_key: str = DEFAULT_KEY, **general: Any) -> dict[str, Any]:
         """One model a provider. Looks for work are frequent, so that a test waits for nothing else."""
         entries = {name: bench.params() | {"model": f"{name}/{bench.model}"} for name, bench in self.all.items()}
+        entries[VLLM] |= {"account": VLLM, "api_key": vllm_key}  # one account, whichever key a node has
         often = {"reconcile_interval": 0.1, "batch_interval": 0.05}
         return {
             "model_list": [{"model_name": name, "litellm_params": params} for name, params in entries.items()],
