@@ -200,7 +200,7 @@ def test_states(batch: dict[str, Any], state: JobState) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "status"),
-    [("rate_limit_error", 429), ("overloaded_error", 502), ("authentication_error", 502), ("new_error", 502)],
+    [("rate_limit_error", 429), ("overloaded_error", 503), ("authentication_error", 502), ("new_error", 502)],
 )
 def test_an_error_has_the_status_that_a_chat_would_have(kind: str, status: int) -> None:
     error = {"type": "error", "error": {"type": kind, "message": "Not now."}, "request_id": "req_1"}

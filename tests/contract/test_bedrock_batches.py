@@ -70,6 +70,15 @@ def test_the_window_is_told_in_hours(bench: BedrockBatchBench, window: int, hour
     assert sent(bench)["timeoutDurationInHours"] == hours
 
 
+@pytest.mark.parametrize("model", ["us-east-1/us.amazon.nova-lite-v1:0", "converse/us.amazon.nova-lite-v1:0"])
+def test_what_stands_before_a_models_name_is_not_sent(bench: BedrockBatchBench, model: str) -> None:
+    order = bench.order([bench.body("hello")])
+
+    bench.api.create(replace(order, deployment=replace(order.deployment, model=model)))
+
+    assert sent(bench)["modelId"] == "us.amazon.nova-lite-v1:0"
+
+
 def test_the_same_order_makes_one_job(bench: BedrockBatchBench) -> None:
     order = bench.order([bench.body("hello")])
 
