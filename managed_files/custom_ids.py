@@ -4,7 +4,7 @@ import json
 import zlib
 from typing import Any
 
-_BLOCK = 1000  # ids; more at once would keep other threads from running while JSON is written or read
+_BLOCK = 256  # ids; more at once would keep other threads from running while JSON is written or read
 _PIECE = 64 * 1024  # bytes unpacked at once
 
 
