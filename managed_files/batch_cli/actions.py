@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from managed_files.batch_cli.client import BatchClient, Json, Refused
 from managed_files.batch_cli.disk import written
-from managed_files.batch_cli.progress import Watching, summary, transfer
+from managed_files.batch_cli.progress import Watching, transfer
 from managed_files.errors import InvalidRequest
 from managed_files.services.batches.ending import FINAL
 
@@ -42,7 +42,6 @@ def completed(client: BatchClient, batch_id: str, interval: float) -> bool:
     except KeyboardInterrupt:
         print(f"Not watched any more; {batch_id} goes on.", file=sys.stderr)
         return False
-    print(summary(batch), file=sys.stderr)
     return bool(batch["status"] == "completed")
 
 
@@ -51,10 +50,10 @@ def fetch(client: BatchClient, batch_id: str, output: str | None, errors: str | 
     batch = client.batch(batch_id)
     if batch["status"] not in FINAL:
         raise InvalidRequest(f"{batch_id} is {batch['status']}; there is nothing to fetch yet.")
-    _save(client, batch["output_file_id"], output)
+    _save(client, batch.get("output_file_id"), output)
     if errors is not None:
-        _save(client, batch["error_file_id"], errors)
-    elif batch["error_file_id"]:
+        _save(client, batch.get("error_file_id"), errors)
+    elif batch.get("error_file_id"):
         failed = batch["request_counts"]["failed"]
         print(f"Lines that were not answered: {failed}. --errors FILE gets them.", file=sys.stderr)
 

@@ -135,7 +135,10 @@ class _Counted:
 
 
 def _checked_url(base_url: str) -> str:
-    parts = urlsplit(base_url)
+    try:
+        parts = urlsplit(base_url)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.netloc or "@" in parts.netloc:
         raise InvalidRequest("The gateway's address has to be http(s)://host[:port], with or without /v1.")
     return base_url.rstrip("/")

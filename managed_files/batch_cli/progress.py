@@ -53,13 +53,13 @@ class Watching:
 def explained(batch: dict[str, Any]) -> str:
     """The summary, a line for each part, and the ids of what can be fetched."""
     parts = [_part(part) for part in batch.get("parts", ())]
-    found = [f"  {name} {batch[key]}" for name, key in _RESULTS if batch[key]]
+    found = [f"  {name} {batch[key]}" for name, key in _RESULTS if batch.get(key)]
     return "\n".join([summary(batch), *parts, *found])
 
 
 def _part(part: dict[str, Any]) -> str:
     where = f"  {part['model_group']} at {part['provider']}"
-    why = f" ({part['error']})" if part["error"] else ""
+    why = f" ({part['error']})" if part.get("error") else ""
     return f"{where} {part['state']}: {part['completed']} of {part['lines']} answered{why}"
 
 
