@@ -91,9 +91,9 @@ class World:
         held = {name: [*bench.stored(), *jobs_at(bench)] for name, bench in self.running.items()}
         return {name: ids for name, ids in held.items() if ids}
 
-    def made(self) -> dict[str, int]:
-        """How many jobs were made at each provider."""
-        return {name: count for name, bench in self.running.items() if (count := jobs_made(bench))}
+    def ordered(self) -> dict[str, int]:
+        """How often each provider was asked to make a job."""
+        return {name: orders(bench) for name, bench in self.running.items()}
 
 
 def jobs_at(bench: BatchBench) -> list[str]:
@@ -111,13 +111,10 @@ def jobs_at(bench: BatchBench) -> list[str]:
             return []
 
 
-def jobs_made(bench: BatchBench) -> int:
-    """How many requests made a job, be it deleted since."""
-    return sum(
-        request.method == bench.create_method and request.status == 200
-        for request in bench.sandbox.requests
-        if re.match(bench.create_path, request.path)
-    )
+def orders(bench: BatchBench) -> int:
+    """How many requests were to make a job."""
+    asked = [request for request in bench.sandbox.requests if request.method == bench.create_method]
+    return sum(re.match(bench.create_path, request.path) is not None for request in asked)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """One gateway and one set of providers a worker, empty for each test; clients of them."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -16,6 +16,7 @@ from tests.e2e.batch_world import World
 from tests.e2e.gateway import MASTER_KEY, Gateway
 from tests.e2e.providers import Providers
 
+NewDatabase = Callable[[str], str]  # what it is for → its URL
 _NEVER = 3600.0  # seconds: other tests of this worker use the same database, and `reconcile --once` is called by name
 
 
@@ -76,12 +77,22 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def batch_url(server_url: str, database_url: str) -> str:
-    """A database that no test empties: a gateway works in it all the time."""
-    name = f"{conninfo_to_dict(database_url)['dbname']}_batches"
-    with psycopg.connect(server_url, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE template_mf")
-    return make_conninfo(server_url, dbname=name)
+def new_database(server_url: str, database_url: str) -> NewDatabase:
+    """Makes databases that no test empties, for gateways that are at work all the time."""
+
+    def new(purpose: str) -> str:
+        name = f"{conninfo_to_dict(database_url)['dbname']}_{purpose}"
+        with psycopg.connect(server_url, autocommit=True) as admin:
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE template_mf")
+        return make_conninfo(server_url, dbname=name)
+
+    return new
+
+
+@pytest.fixture(scope="session")
+def batch_url(new_database: NewDatabase) -> str:
+    """The database of `batch_gateway`."""
+    return new_database("batches")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,9 @@ def states(url: str) -> list[str]:
 
 
 def make_due(url: str) -> None:
-    """Lets the times pass that a crashed upload and the next attempt at a copy wait for."""
+    """Lets the times pass that crashed work of any kind and the next attempt at a copy wait for."""
     with psycopg.connect(url) as connection:
         connection.execute("UPDATE files SET lease_until = now() - interval '1 second' WHERE state = 'uploading'")
         connection.execute("UPDATE copies SET next_attempt_at = now()")
+        connection.execute("UPDATE batch_parts SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
+        connection.execute("UPDATE batch_runs SET lease_until = now()")
