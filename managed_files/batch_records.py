@@ -137,7 +137,7 @@ class Part:
 
     `window`: seconds that the batch was given. `state`: `waiting` before its job is made, then a JobState. `results`:
     `none` until they are counted, then `kept`, `deleting`, `gone`. `cancelling`, `overdue`: of the whole batch.
-    `attempts` of the step that is due now.
+    `attempts` of the step that is due now. `unsure`: a job may exist that nobody has heard of.
     """
 
     id: str
@@ -152,6 +152,7 @@ class Part:
     state: str
     results: str
     attempts: int
+    unsure: bool
     created_at: int
     window: int
     owner: str
@@ -219,7 +220,7 @@ class Run:
     batch_id: str
     number: int
     chunk: int
-    account: str
+    place: Place
     endpoint: str
     owner: str
     team: str | None

@@ -120,6 +120,10 @@ class BatchRepository:
         """Keeps parts that are worked on from being taken for left ones."""
         self._db.write(self._sql["renew_part_leases"], {"ids": list(ids), "lease": lease})
 
+    def begin_job(self, part: Part) -> None:
+        """Intent first: whoever takes the part up after a crash has to look for its job."""
+        self._db.write(self._sql["begin_job"], {"id": part.id})
+
     def note_job(self, part: Part, job_id: str, pause: float) -> bool:
         """The part's job exists. False: it was noted already, under whatever id."""
         return bool(self._db.write(self._sql["note_job"], {"id": part.id, "job_id": job_id, "pause": pause}))
@@ -138,9 +142,10 @@ class BatchRepository:
         }
         self._db.write(self._sql["note_part"], params)
 
-    def note_error(self, part: Part, error: str, delay: float) -> None:
-        """Why the last step failed; `delay` seconds to the next one."""
-        self._db.write(self._sql["note_part_error"], {"id": part.id, "error": error[:500], "delay": delay})
+    def note_error(self, part: Part, error: str, delay: float, *, sure: bool = False) -> None:
+        """Why the last step failed; `delay` seconds to the next one. `sure`: it left no job behind."""
+        params = {"id": part.id, "error": error[:500], "delay": delay, "sure": sure}
+        self._db.write(self._sql["note_part_error"], params)
 
     def count(self, part: Part, count: Count) -> bool:
         """The part is done but for its batch. False: somebody else has counted it."""
@@ -217,6 +222,7 @@ def _part(row: Row) -> Part:
         state=row["state"],
         results=row["results"],
         attempts=row["attempts"],
+        unsure=row["unsure"],
         created_at=row["created_at"],
         window=row["window_seconds"],
         owner=row["owner"],

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from managed_files import queries
-from managed_files.batch_records import LineResult, Part, Run
+from managed_files.batch_records import LineResult, Part, Place, Run
 from managed_files.database import Database
 
 _RESULTS = 64  # read at a time
@@ -29,9 +29,10 @@ class RunRepository:
         if not rows:
             return None
         row = rows[0]
-        given = {name: row[name] for name in ("batch_id", "number", "chunk", "account", "endpoint", "owner", "team")}
+        given = {name: row[name] for name in ("batch_id", "number", "chunk", "endpoint", "owner", "team")}
+        place = Place(row["model_group"], row["deployment"], row["account"], row["provider"])
         lines = tuple(zlib.decompress(row["data"]).splitlines())
-        return Run(**given, lines=lines, done=frozenset(row["done"]))
+        return Run(**given, place=place, lines=lines, done=frozenset(row["done"]))
 
     def renew_leases(self, ids: Sequence[str], lease: float) -> None:
         """Keeps chunks that are being run, each by its `Run.id`."""

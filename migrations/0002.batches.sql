@@ -67,7 +67,7 @@ CREATE INDEX batches_of_team ON batches (team, created_at DESC, id DESC) WHERE t
 CREATE INDEX batches_of_input ON batches (input_file_id);
 CREATE INDEX batches_to_tell ON batches (webhook_at) WHERE webhook_at IS NOT NULL;
 
--- One provider's share of a batch. `waiting`: its job is not made yet. Results are `none` until they are counted, then
+-- One provider's share of a batch. `waiting`: its job is not made yet, or nobody has heard of it if `unsure`. Results are `none` until they are counted, then
 -- `kept` at the provider, `deleting` and `gone`.
 CREATE TABLE batch_parts (
     batch_id text NOT NULL REFERENCES batches (id),
@@ -85,6 +85,7 @@ CREATE TABLE batch_parts (
         'waiting', 'validating', 'in_progress', 'finalizing', 'cancelling', 'completed', 'failed', 'expired', 'cancelled'
     )),
     results text NOT NULL DEFAULT 'none' CHECK (results IN ('none', 'kept', 'deleting', 'gone')),
+    unsure boolean NOT NULL DEFAULT false,
     job_id text,
     outputs text[] NOT NULL DEFAULT '{}',
     completed integer NOT NULL DEFAULT 0,

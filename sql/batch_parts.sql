@@ -1,7 +1,8 @@
 -- name: parts_of_batch
 -- The parts of a batch, in order, without their large `custom_ids`.
 SELECT p.batch_id, p.number, p.id, p.file_id, p.input, p.model_group, p.deployment, p.account, p.provider, p.lines,
-    p.state, p.results, p.job_id, p.outputs, p.completed, p.failed, p.error, p.attempts, b.endpoint, b.status AS batch_status, b.owner, b.team,
+    p.state, p.results, p.job_id, p.outputs, p.completed, p.failed, p.error, p.attempts, p.unsure, b.endpoint,
+    b.status AS batch_status, b.owner, b.team,
     floor(extract(epoch FROM b.created_at))::bigint AS created_at,
     extract(epoch FROM b.expires_at - b.created_at)::integer AS window_seconds, b.expires_at <= now() AS overdue,
     i.stored_as
@@ -41,7 +42,8 @@ UPDATE batch_parts AS p SET
 FROM due, batches AS b
 WHERE p.batch_id = due.batch_id AND p.number = due.number AND b.id = p.batch_id
 RETURNING p.batch_id, p.number, p.id, p.file_id, p.input, p.model_group, p.deployment, p.account, p.provider, p.lines,
-    p.state, p.results, p.job_id, p.outputs, p.completed, p.failed, p.error, p.attempts, b.endpoint, b.status AS batch_status, b.owner, b.team,
+    p.state, p.results, p.job_id, p.outputs, p.completed, p.failed, p.error, p.attempts, p.unsure, b.endpoint,
+    b.status AS batch_status, b.owner, b.team,
     floor(extract(epoch FROM b.created_at))::bigint AS created_at,
     extract(epoch FROM b.expires_at - b.created_at)::integer AS window_seconds, b.expires_at <= now() AS overdue,
     (SELECT i.stored_as FROM batch_inputs AS i WHERE i.file_id = p.file_id AND i.number = p.input) AS stored_as;
@@ -50,6 +52,10 @@ RETURNING p.batch_id, p.number, p.id, p.file_id, p.input, p.model_group, p.deplo
 -- Keeps parts whose jobs are being made or counted from being taken for left ones.
 UPDATE batch_parts SET next_attempt_at = now() + %(lease)s * interval '1 second'
 WHERE id = ANY(%(ids)s::text[]) AND next_attempt_at IS NOT NULL;
+
+-- name: begin_job
+-- The part's job is about to be made: from now on it may exist although nobody has heard of it.
+UPDATE batch_parts SET unsure = true WHERE id = %(id)s AND state = 'waiting';
 
 -- name: note_job
 -- The part's job exists: written down the moment it is known.
@@ -100,8 +106,9 @@ UPDATE batches SET in_progress_at = coalesce(in_progress_at, now()) FROM noted
 WHERE batches.id = noted.batch_id AND %(state)s <> 'validating';
 
 -- name: note_part_error
--- Why the last attempt at a part failed; the next one comes in `delay` seconds.
-UPDATE batch_parts SET error = %(error)s, next_attempt_at = now() + %(delay)s * interval '1 second'
+-- Why the last attempt at a part failed; the next one comes in `delay` seconds. `sure`: it surely left no job behind.
+UPDATE batch_parts SET
+    error = %(error)s, unsure = unsure AND NOT %(sure)s, next_attempt_at = now() + %(delay)s * interval '1 second'
 WHERE id = %(id)s AND next_attempt_at IS NOT NULL;
 
 -- name: count_part

@@ -11,7 +11,8 @@ WITH free AS (
     WHERE r.batch_id = free.batch_id AND r.number = free.number AND r.chunk = free.chunk
     RETURNING r.*
 )
-SELECT taken.batch_id, taken.number, taken.chunk, taken.account, l.data, b.endpoint, b.owner, b.team, p.id AS part_id,
+SELECT taken.batch_id, taken.number, taken.chunk, taken.account, p.model_group, p.deployment, p.provider, l.data, b.endpoint,
+    b.owner, b.team,
     ARRAY(
         SELECT key FROM batch_results AS d
         WHERE d.batch_id = taken.batch_id AND d.number = taken.number AND d.chunk = taken.chunk

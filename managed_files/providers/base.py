@@ -33,6 +33,7 @@ class Provider(ABC):
     stores_files: ClassVar[bool] = True  # False: no chat can name a file there, so no upload may be sent there
     gives_back: ClassVar[str] = "no"  # what `content` may return: "yes", "not `user_data`", "no"
     expiry: ClassVar[str] = "by the gateway"  # who ends a file's life, in the words of README's table
+    relays: ClassVar[tuple[str, ...]] = ()  # OpenAI's endpoints beside chat that its server has, `/v1/…`
     runs_batches: ClassVar[bool] = False  # False: the gateway runs a batch's lines itself, one chat after the other
 
     def __init__(self, account: Account, upstream: Upstream):
@@ -73,6 +74,10 @@ class Provider(ABC):
     @abstractmethod
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
         """URL and headers of one chat call; the body comes from the dialect."""
+
+    def elsewhere(self, deployment: Deployment, endpoint: str) -> ChatEndpoint:
+        """URL and headers of one of `relays`; the body is OpenAI's own, with the provider's model."""
+        raise ValueError(f"{self.name} has no {endpoint}")
 
     def signed(self, endpoint: ChatEndpoint, payload: bytes) -> ChatEndpoint:
         """The endpoint with the headers that depend on the body, for providers that sign it. Raises ProviderFailed."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from managed_files.batch_records import EMBEDDINGS, RESPONSES
 from managed_files.providers.base import ChatEndpoint
 from managed_files.providers.openai_files import OpenAIFiles, with_query
 from managed_files.records import Deployment
@@ -10,6 +11,8 @@ from managed_files.records import Deployment
 
 class OpenAIServer(OpenAIFiles):
     """For adapters whose parameters include `api_key` and `api_base`."""
+
+    relays = (EMBEDDINGS, RESPONSES)
 
     def url(self, path: str, **query: str) -> str:
         return with_query(f"{self.account.params['api_base'].rstrip('/')}/{path}", query)
@@ -20,6 +23,10 @@ class OpenAIServer(OpenAIFiles):
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
         extra = deployment.params.get("extra_headers") or self.account.params.get("extra_headers")
         return ChatEndpoint(self.url("chat/completions"), {**self._headers(extra), "Content-Type": "application/json"})
+
+    def elsewhere(self, deployment: Deployment, endpoint: str) -> ChatEndpoint:
+        chat = self.chat(deployment, stream=False)
+        return ChatEndpoint(self.url(endpoint.removeprefix("/v1/")), chat.headers)
 
     def credentials(self) -> dict[str, str]:
         """Servers without keys expect a word all the same, and "EMPTY" is what their own examples send."""

@@ -111,7 +111,8 @@ class CompatibleSandbox(OpenAISandbox):
         base = self.flavour.base
         files = self.file_routes(base) if self.flavour.files or self.flavour.batches else []
         batches = [*self.batch_controls(), *self.batch_routes(base)] if self.flavour.batches else []
-        return [*files, *batches, Route("POST", f"{base}/chat/completions", self.guarded(self.chat))]
+        embeddings = Route("POST", f"{base}/embeddings", self.guarded(self._embeddings))
+        return [*files, *batches, Route("POST", f"{base}/chat/completions", self.guarded(self.chat)), embeddings]
 
     def batch_rules(self) -> Rules:
         return Rules({"/v1/chat/completions": self.chat}, longest_window=7 * 86_400)

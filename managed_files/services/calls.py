@@ -77,6 +77,15 @@ class Calls:
         done(None)
         return ChatAnswer([whole], "application/json", headers)
 
+    def pass_on(self, deployment: Deployment, endpoint: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer of one of the provider's `relays`, as it is. Raises ProviderFailed."""
+        provider = self._providers[deployment.account.name]
+        target = provider.elsewhere(deployment, endpoint)
+        wire = Wire(provider.name, self._upstream, timeout_of(deployment, stream=False))
+        payload = json.dumps({**body, "model": deployment.model}).encode()
+        answer: dict[str, Any] = wire.call("POST", target.url, headers=target.headers, body=payload)
+        return answer
+
     def translated(self, deployment: Deployment, chat: Chat) -> tuple[dict[str, Any], list[str]]:
         """The provider's body with its own ids, and the names of the fields that were left out for it. No I/O.
 

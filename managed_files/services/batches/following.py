@@ -16,7 +16,7 @@ from managed_files.records import CopyState, Deployment
 from managed_files.repository import FileRepository
 from managed_files.run_repository import RunRepository
 from managed_files.services.batches.ending import ended_as
-from managed_files.services.batches.places import deployment_at, runs_itself
+from managed_files.services.batches.places import deployment_at
 from managed_files.services.batches.results import Results
 from managed_files.services.deletion import CLOCK_SKEW
 from managed_files.services.leases import LeaseKeeper
@@ -110,16 +110,21 @@ class Follower:
         if api is None:
             self._tools.runs.begin(part, 0.0 if part.cancelling else self._pause)
             return
-        since = part.created_at - CLOCK_SKEW
-        job_id = api.find(part.id, deployment, since) if part.attempts > 1 else None
+        job_id = api.find(part.id, deployment, part.created_at - CLOCK_SKEW) if part.unsure else None
         if job_id is None and (part.cancelling or part.overdue):
             self._end(part, Job("", JobState.CANCELLED if part.cancelling else JobState.EXPIRED))
             return
-        with self._tools.leases.hold(part.id):
-            job_id = job_id or api.create(self._order(part, deployment))
+        if job_id is None:
+            job_id = self._made(part, deployment, api)
         if not self._tools.repository.note_job(part, job_id, 0.0 if part.cancelling else self._pause):
             log.warning("part %s has two jobs; %s is given up", part.id, job_id)
             api.cancel(job_id)
+
+    def _made(self, part: Part, deployment: Deployment, api: BatchApi) -> str:
+        with self._tools.leases.hold(part.id):
+            order = self._order(part, deployment)
+            self._tools.repository.begin_job(part)
+            return api.create(order)
 
     def _order(self, part: Part, deployment: Deployment) -> JobOrder:
         order = JobOrder(part.id, deployment, part.endpoint, part.lines, part.window)
@@ -185,8 +190,7 @@ class Follower:
         """The deployment, and its provider's batches if they take such lines."""
         deployment = deployment_at(part.place, self._tools.deployments)
         api = self._tools.providers[part.place.account].batches()
-        offers = {part.place.account: api.endpoints} if api else {}
-        return (None if runs_itself(deployment, part.endpoint, offers) else api), deployment
+        return (api if api and part.endpoint in api.endpoints else None), deployment
 
     def _give_up(self, part: Part, error: GatewayError) -> None:
         """Nothing but another configuration helps: a part without one fails its lines, what is done waits for it."""
@@ -202,4 +206,4 @@ class Follower:
             self._end(part, Job("", JobState.FAILED, error=failure.message))
             return
         delay = min(_LONGEST_DELAY, self._pause * 2.0 ** min(part.attempts, 10)) if waiting else self._pause * 5
-        self._tools.repository.note_error(part, failure.message, delay)
+        self._tools.repository.note_error(part, failure.message, delay, sure=waiting and not failure.ambiguous)

@@ -11,7 +11,7 @@ from managed_files.providers.base import Provider
 from managed_files.providers.batches import keyed
 from managed_files.records import Caller, Copy, Deployment
 from managed_files.repository import FileRepository
-from managed_files.services.batches.places import choose, runs_itself
+from managed_files.services.batches.places import Offers, choose, runs_itself
 from managed_files.services.batches.units import Unit, Units
 from managed_files.services.calls import Calls, Chat
 from managed_files.services.references import Reference, references
@@ -41,9 +41,7 @@ class Intake:
         self._with = rewriting
         self._caller = caller
         self._targets = targets
-        self._offers = {
-            name: api.endpoints for name, provider in rewriting.providers.items() if (api := provider.batches())
-        }
+        self._offers = offers_of(rewriting.providers)
         self._groups = by_group(rewriting.deployments)
         self._now = time.time()
         self._findings = Findings()
@@ -141,3 +139,11 @@ class Intake:
         if line.url != CHAT:
             return {**body, "model": deployment.model}
         return self._with.calls.translated(deployment, Chat(body, found, files))[0]
+
+
+def offers_of(providers: Mapping[str, Provider]) -> Offers:
+    """What can be done with lines at each account."""
+    return Offers(
+        {name: api.endpoints for name, provider in providers.items() if (api := provider.batches())},
+        {name: provider.relays for name, provider in providers.items()},
+    )

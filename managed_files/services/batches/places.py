@@ -1,6 +1,7 @@
 """Where a line of a batch is answered. Pure functions of values."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from managed_files.batch_records import CHAT, Place
 from managed_files.errors import ConfigError, InvalidRequest
@@ -8,7 +9,13 @@ from managed_files.records import Caller, Deployment
 from managed_files.services import routing
 from managed_files.services.routing import Files, Groups
 
-Offers = Mapping[str, Collection[str]]  # account → the endpoints for which its provider takes batches
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """By account: the endpoints for which its provider takes batches, and those beside chat that it has at all."""
+
+    batches: Mapping[str, Collection[str]]
+    relays: Mapping[str, Collection[str]]
 
 
 def place_of(deployment: Deployment) -> Place:
@@ -38,13 +45,14 @@ def choose(
         error = routing.nobody_holds(model, groups, caller, files, now)
         raise InvalidRequest(error.message.rstrip("."))
     for deployment in holders:
-        if url in offers.get(deployment.account.name, ()):
+        if not runs_itself(deployment, url, offers):
             return deployment
-    if url == CHAT:
-        return holders[0]
+    for deployment in holders:
+        if url == CHAT or url in offers.relays.get(deployment.account.name, ()):
+            return deployment
     raise InvalidRequest(f"the model {model} does not take {url} in batches")
 
 
 def runs_itself(deployment: Deployment, url: str, offers: Offers) -> bool:
     """Whether the gateway has to run such lines itself."""
-    return url not in offers.get(deployment.account.name, ())
+    return url not in offers.batches.get(deployment.account.name, ())

@@ -5,18 +5,19 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from managed_files.batch_records import LineResult, Run
+from managed_files.batch_records import CHAT, LineResult, Run
 from managed_files.errors import GatewayError, NotFound, ProviderFailed, Unavailable
 from managed_files.fanout import Fanout
 from managed_files.providers.batches import refused
-from managed_files.records import Caller
+from managed_files.records import Caller, Deployment
 from managed_files.repository import FileRepository
 from managed_files.run_repository import RunRepository
-from managed_files.services.calls import Chat
+from managed_files.services.batches.places import deployment_at
+from managed_files.services.calls import Calls, Chat
 from managed_files.services.dispatch import Dispatch
 from managed_files.services.leases import LeaseKeeper
 from managed_files.services.references import references
@@ -34,6 +35,8 @@ class Runners:
     runs: RunRepository
     files: FileRepository
     dispatch: Dispatch
+    calls: Calls
+    deployments: Sequence[Deployment]
     leases: LeaseKeeper
     fanout: Fanout
     slots: Mapping[str, int]
@@ -62,7 +65,7 @@ class Runner:
             free = [account for account, slots in self._tools.slots.items() if self._busy[account] < slots]
             run = self._tools.runs.claim(free, self._tools.leases.lease) if free else None
             if run is not None:
-                self._busy[run.account] += 1
+                self._busy[run.place.account] += 1
             return run
 
     def _run(self, run: Run) -> None:
@@ -74,7 +77,7 @@ class Runner:
             log.warning("lines of %s are left to the next node, as the database does not answer", run.batch_id)
         finally:
             with self._lock:
-                self._busy[run.account] -= 1
+                self._busy[run.place.account] -= 1
 
     def _all_done(self, run: Run) -> bool:
         for line in map(json.loads, run.lines):
@@ -93,7 +96,7 @@ class Runner:
         key, attempt = line["custom_id"], 0
         while True:
             try:
-                return LineResult(key, 200, self._chat(run, line["body"]))
+                return LineResult(key, 200, self._answer(run, line["body"]))
             except Unavailable:
                 raise
             except GatewayError as error:
@@ -103,6 +106,13 @@ class Runner:
                     return refused(key, error)
                 if self._pause(_delay(error, attempt)):
                     return None
+
+    def _answer(self, run: Run, body: dict[str, Any]) -> dict[str, Any]:
+        """A chat goes to any deployment of its group that can answer it, anything else to the one it was meant for."""
+        if run.endpoint == CHAT:
+            return self._chat(run, body)
+        deployment = deployment_at(run.place, self._tools.deployments)
+        return self._tools.calls.pass_on(deployment, run.endpoint, body)
 
     def _chat(self, run: Run, body: dict[str, Any]) -> dict[str, Any]:
         caller = Caller(run.owner, run.team)

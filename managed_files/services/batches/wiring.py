@@ -73,15 +73,15 @@ def build(
     receivers = Receivers(settings.webhook_hosts, signed=key is not None)
     webhooks = Webhooks(repository, upstream, receivers, key, calls_back)
     batches = Batches(tools.repository, repository, follower, results, retrying, background, receivers)
-    runner = _runner(settings, runs, tools, dispatch)
+    runner = _runner(settings, runs, tools, calls, dispatch)
     return BatchServices(uploads, batches, follower, runner, webhooks, (background, steps, calls_back))
 
 
-def _runner(settings: Settings, runs: RunRepository, tools: Tools, dispatch: Dispatch) -> RunnerThread:
+def _runner(settings: Settings, runs: RunRepository, tools: Tools, calls: Calls, dispatch: Dispatch) -> RunnerThread:
     """For the lines of accounts whose provider has no batch API."""
     stop, slots = threading.Event(), _slots(tools.providers, settings.batch_concurrency)
     threads = Fanout(max(1, sum(slots.values())))
-    runners = Runners(runs, tools.repository, dispatch, LeaseKeeper(runs), threads, slots)
+    runners = Runners(runs, tools.repository, dispatch, calls, settings.deployments, LeaseKeeper(runs), threads, slots)
     return RunnerThread(Runner(runners, stop.wait), stop, settings.batch_interval)
 
 
