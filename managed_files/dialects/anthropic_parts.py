@@ -6,9 +6,10 @@ Of a part's other keys Anthropic's own are kept: `cache_control`, and for docume
 import base64
 import binascii
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 from managed_files.dialects.anthropic_types import IMAGES, PDF, TEXT, for_anthropic, guess
+from managed_files.dialects.data_url import read_data_url
 from managed_files.dialects.shape import present, to_list, to_object, to_text
 from managed_files.errors import Inexpressible, InvalidRequest
 
@@ -52,7 +53,7 @@ def _image(part: Json, where: str) -> Json:
         return {"type": "image", "source": {"type": "url", "url": url}}
     if url[:5].lower() != "data:":
         raise InvalidRequest(f"'{where}.url' is neither a web address nor a data URL.", param=f"{where}.url")
-    own, data = _data_url(url, where)
+    own, data = read_data_url(url, where)
     mime_type = for_anthropic(own or "image/jpeg")
     if mime_type not in IMAGES:
         raise Inexpressible(f"Anthropic takes JPEG, PNG, GIF and WebP images, not {mime_type}.", param=f"{where}.url")
@@ -88,7 +89,7 @@ def _inline(data: str, mime_type: str | None, where: str) -> Json:
     if data.startswith(_LINKS):
         return _linked(data, mime_type, where)
     if data[:5].lower() == "data:":
-        own, data = _data_url(data, where)
+        own, data = read_data_url(data, where)
         mime_type = mime_type if own in ("", _UNKNOWN_TYPE) else for_anthropic(own)
     if mime_type in IMAGES:
         return {"type": "image", "source": {"type": "base64", "media_type": mime_type, "data": data}}
@@ -120,17 +121,6 @@ def _type(file: Json, name: str) -> str | None:
         if isinstance(candidate, str) and candidate not in ("", _UNKNOWN_TYPE):
             return for_anthropic(candidate)
     return None
-
-
-def _data_url(url: str, where: str) -> tuple[str, str]:
-    """MIME type and base64 of a data URL (RFC 2397), whichever of its two encodings it uses."""
-    head, comma, data = url[5:].partition(",")
-    if not comma:
-        raise InvalidRequest(f"'{where}' holds a data URL without a comma.", param=where)
-    mime_type, *options = head.split(";")
-    if "base64" in (option.strip().lower() for option in options):
-        return mime_type, data
-    return mime_type or TEXT, base64.b64encode(unquote_to_bytes(data)).decode()
 
 
 def _text(data: str, where: str) -> str:

@@ -44,7 +44,7 @@ def with_effort(model: str, effort: Any) -> dict[str, Any]:
 
 
 def _thinking(effort: Any) -> dict[str, Any]:
-    if effort not in _BUDGETS:
+    if not isinstance(effort, str) or effort not in _BUDGETS:
         raise Inexpressible(f"Claude on Bedrock has no reasoning effort {effort!r}.", param="reasoning_effort")
     return {"type": "enabled", "budget_tokens": _BUDGETS[effort]}
 

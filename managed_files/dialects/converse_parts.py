@@ -3,14 +3,13 @@
 Only the keys named here are read; a part's other keys are hints or labels for people, and change no answer.
 """
 
-import base64
 import re
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from managed_files.dialects.converse_cache import cache_point
 from managed_files.dialects.converse_models import reads_s3
 from managed_files.dialects.converse_types import block_format, document_name, guess
+from managed_files.dialects.data_url import read_data_url
 from managed_files.dialects.shape import present, to_list, to_object, to_text
 from managed_files.errors import Inexpressible, InvalidRequest
 
@@ -67,7 +66,7 @@ class PartReader:
 
     def _media(self, source: str, declared: Any, where: str, *, filename: str = "", default: str | None = None) -> Json:
         """`source`: a data URL, an s3:// URI, or bare base64. `declared`: the MIME type that a stored file has."""
-        own, data = _data_url(source, where) if source[:5].lower() == "data:" else (None, source)
+        own, data = read_data_url(source, where) if source[:5].lower() == "data:" else (None, source)
         stored = own is None and _URI.match(source) is not None
         if stored:
             self._check_address(source, where)
@@ -97,17 +96,6 @@ class PartReader:
 
 def _text(text: str) -> list[Json]:
     return [{"text": text}] if text.strip() else []
-
-
-def _data_url(url: str, where: str) -> tuple[str, str]:
-    """MIME type and base64 of a data URL (RFC 2397), whichever of its two encodings it uses."""
-    head, comma, data = url[5:].partition(",")
-    if not comma:
-        raise InvalidRequest(f"'{where}' holds a data URL without a comma.", param=where)
-    mime_type, *options = head.split(";")
-    if "base64" in (option.strip().lower() for option in options):
-        return mime_type, data
-    return mime_type or "text/plain", base64.b64encode(unquote_to_bytes(data)).decode()
 
 
 def _format(where: str, *candidates: str | None) -> tuple[str, str]:

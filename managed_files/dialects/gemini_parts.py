@@ -4,11 +4,11 @@ Only the keys named here are read; a part's other keys (prompt_cache_breakpoint,
 or labels for people, and change no answer.
 """
 
-import base64
 import re
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
+from managed_files.dialects.data_url import read_data_url
 from managed_files.dialects.gemini_types import for_gemini, guess
 from managed_files.dialects.shape import present, to_list, to_object, to_text
 from managed_files.errors import InvalidRequest
@@ -81,24 +81,13 @@ def _media(
 ) -> dict[str, Any]:
     """`source`: a data URL, a URI that Gemini fetches itself (gs://, https://), or bare base64."""
     if source[:5].lower() == "data:":
-        own, data = _data_url(source, where)
+        own, data = read_data_url(source, where)
         return {"inlineData": {"mimeType": _mime_type(where, own, declared, guess(filename), default), "data": data}}
     if _URI.match(source):
         path = urlsplit(source).path
         mime_type = _mime_type(where, declared, guess(filename), guess(path), default)
         return {"fileData": {"fileUri": source, "mimeType": mime_type}}
     return {"inlineData": {"mimeType": _mime_type(where, declared, guess(filename), default), "data": source}}
-
-
-def _data_url(url: str, where: str) -> tuple[str, str]:
-    """MIME type and base64 of a data URL (RFC 2397), whichever of its two encodings it uses."""
-    head, comma, data = url[5:].partition(",")
-    if not comma:
-        raise InvalidRequest(f"'{where}' holds a data URL without a comma.", param=where)
-    mime_type, *options = head.split(";")
-    if "base64" in (option.strip().lower() for option in options):
-        return mime_type, data
-    return mime_type or "text/plain", base64.b64encode(unquote_to_bytes(data)).decode()
 
 
 def _mime_type(where: str, *candidates: str | None) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from managed_files.sandbox.anthropic_access import NEW, Access
 from managed_files.sandbox.anthropic_errors import bad, no_such_file, refused
 from managed_files.sandbox.forms import BrokenForm, Form, read_form
+from managed_files.sandbox.pages import UnknownCursor, page_of
 from managed_files.sandbox.store import Blob, Shelf
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
 
@@ -119,17 +120,16 @@ class FileStore:
     def page(self, request: Request, access: Access) -> Reply:
         """Newest first. The older version pages by ids, the newer one by an opaque cursor."""
         files = [file for file in reversed(list(self.files.values())) if file.workspace == access.workspace]
-        limit = _page_limit(request.query)
         new = access.version == NEW
-        start = _start(
-            files, request.query.get("page", "").removeprefix("page_") if new else request.query.get("after_id")
+        cursor = request.query.get("page", "").removeprefix("page_") if new else request.query.get("after_id")
+        try:
+            page = page_of(files, _page_limit(request.query), cursor)
+        except UnknownCursor as error:
+            raise bad("Invalid page cursor") from error
+        next_page = f"page_{page.last_id}" if page.more else None
+        return json_reply(
+            {"data": [file.public() for file in page.items], **({"next_page": next_page} if new else page.ends())}
         )
-        data = [file.public() for file in files[start : start + limit]]
-        more = len(files) > start + limit
-        if new:
-            return json_reply({"data": data, "next_page": f"page_{data[-1]['id']}" if more else None})
-        first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
-        return json_reply({"data": data, "has_more": more, "first_id": first, "last_id": last})
 
     def retrieve(self, request: Request, access: Access) -> Reply:
         return json_reply(self.get(access.workspace, request.args["id"]).public())
@@ -165,15 +165,6 @@ def _page_limit(query: Mapping[str, str]) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 1000:
         raise bad("limit: Input should be between 1 and 1000")
     return int(text)
-
-
-def _start(files: list[StoredFile], after: str | None) -> int:
-    if not after:
-        return 0
-    ids = [file.id for file in files]
-    if after not in ids:
-        raise bad("Invalid page cursor")
-    return ids.index(after) + 1
 
 
 def _rfc3339(moment: datetime) -> str:

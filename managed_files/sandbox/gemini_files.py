@@ -12,6 +12,7 @@ from typing import Any
 
 from managed_files.sandbox.answers import Json
 from managed_files.sandbox.google_errors import invalid, refused
+from managed_files.sandbox.pages import UnknownCursor, page_of
 from managed_files.sandbox.store import Blob, Shelf
 from managed_files.sandbox.wire import Reply, Request, json_reply
 
@@ -166,13 +167,14 @@ class FileStore:
         """Newest first. Honours `pageSize` (10, at most 100) and `pageToken`; `files` is absent when empty."""
         mine = [file for file in reversed(list(self.files.values())) if file.project == project]
         token, size = request.query.get("pageToken"), request.query.get("pageSize", "10")
-        ids = [file.id for file in mine]
-        if not size.isdigit() or (token is not None and token not in ids):
+        if not size.isdigit():
             raise invalid("Request contains an invalid argument.")
-        rest = mine[ids.index(token) + 1 :] if token else mine
-        shown = rest[: min(int(size) or 10, 100)]
-        answer: Json = {"files": [file.resource() for file in shown]} if shown else {}
-        return json_reply({**answer, "nextPageToken": shown[-1].id} if len(rest) > len(shown) else answer)
+        try:
+            page = page_of(mine, min(int(size) or 10, 100), token)
+        except UnknownCursor as error:
+            raise invalid("Request contains an invalid argument.") from error
+        answer: Json = {"files": [file.resource() for file in page.items]} if page.items else {}
+        return json_reply({**answer, "nextPageToken": page.last_id} if page.more else answer)
 
 
 def _rfc3339(seconds: float) -> str:

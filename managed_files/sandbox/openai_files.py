@@ -11,6 +11,7 @@ from typing import Any
 from managed_files.sandbox.file_rules import PURPOSES, checked_file, lifetime, one_of, page_limit
 from managed_files.sandbox.forms import BrokenForm, Form, read_form
 from managed_files.sandbox.openai_errors import bad, no_such_file
+from managed_files.sandbox.pages import UnknownCursor, page_of
 from managed_files.sandbox.store import Blob, Shelf, Writer
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
 
@@ -136,16 +137,11 @@ class FileStore:
             files = [file for file in files if file.purpose == purpose]
         if one_of(request.query, "order", ("desc", "asc")) == "desc":
             files.reverse()
-        if after := request.query.get("after"):
-            ids = [file.id for file in files]
-            if after not in ids:
-                raise no_such_file(after)
-            files = files[ids.index(after) + 1 :]
-        limit = page_limit(request.query)
-        data = [file.public() for file in files[:limit]]
-        first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
-        more = len(files) > limit
-        return json_reply({"object": "list", "data": data, "first_id": first, "last_id": last, "has_more": more})
+        try:
+            page = page_of(files, page_limit(request.query), request.query.get("after"))
+        except UnknownCursor as error:
+            raise no_such_file(str(error)) from error
+        return json_reply({"object": "list", "data": [file.public() for file in page.items], **page.ends()})
 
     def retrieve(self, request: Request, project: str) -> Reply:
         return json_reply(self._known(request, project).public())

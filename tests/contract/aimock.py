@@ -20,7 +20,7 @@ from tests.node import installed
 
 KEY = "aimock-test-key-0123456789"
 MODELS = ("openai", "azure", "azure_v1", "gemini", "vertex_ai", "anthropic", "bedrock")
-_SOURCES = [Path(__file__).parent / "node" / name for name in ("package.json", "package-lock.json", "answers.json")]
+_NODE = Path(__file__).parent / "node"
 _OLDEST = (20, 15)  # Node.js below it has no zlib.crc32, which Bedrock's frames need
 _START_SECONDS = 30.0
 
@@ -77,10 +77,10 @@ class AiMock:
 @contextmanager
 def serve(folder: Path) -> Iterator[AiMock]:
     """Starts it on a free port; its log is in the folder."""
-    packages = installed(*_SOURCES)
+    packages = installed(_NODE / "package.json", _NODE / "package-lock.json")
     assert _version() >= _OLDEST, "these tests need Node.js 20.15 or newer: see https://nodejs.org"
     program = packages / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
-    command = ["node", str(program), "--port", "0", "--fixtures", str(packages / "answers.json"), "--chunk-size", "5"]
+    command = ["node", str(program), "--port", "0", "--fixtures", str(_NODE / "answers.json"), "--chunk-size", "5"]
     log = folder / "aimock.log"
     with log.open("wb") as output:
         environment = {**os.environ, "AIMOCK_API_KEYS": KEY}
