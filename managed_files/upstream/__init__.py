@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from requests import Response
 
 from managed_files import tracing
-from managed_files.upstream.adapter import LeanAdapter
-from managed_files.upstream.request import Body, prepared
+from managed_files.upstream.request import Body
+from managed_files.upstream.transport import Transport
 
 __all__ = ["Body", "Pieces", "Upstream", "pieces"]
 
@@ -27,7 +27,7 @@ class Upstream:
         environ: Mapping[str, str] | None = None,
     ):
         """Times in seconds without progress; `max_idle`: connections kept per origin; `environ`: proxies and CAs."""
-        self._adapter = LeanAdapter(
+        self._transport = Transport(
             os.environ if environ is None else environ,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
@@ -51,11 +51,14 @@ class Upstream:
         method is idempotent and its body small. Any other loss is the caller's to judge (`sent`).
         """
         tracing.current().upstream_calls += 1
-        return self._adapter.send(prepared(method, url, headers or {}, body), stream=stream, timeout=timeout)
+        response = self._transport.send(method.upper(), url, headers or {}, body, timeout)
+        if not stream:
+            response.read_whole()
+        return response
 
     def close(self) -> None:
         """Closes the idle connections; calls under way go on."""
-        self._adapter.close()
+        self._transport.close()
 
 
 class Pieces(Iterator[bytes]):

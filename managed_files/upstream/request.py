@@ -2,22 +2,22 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sized
-from typing import Any, Protocol
-from urllib.parse import SplitResult
-
-from requests import PreparedRequest
+from functools import lru_cache
+from typing import Protocol
+from urllib.parse import urlsplit
 
 from managed_files.errors import LengthChanged, UpstreamError
-from managed_files.upstream.fields import Fields
 from managed_files.upstream.pool import Origin
 
 BLOCK = 256 * 1024  # bytes of a body per send
 _EXPECTED_BODY = frozenset({"POST", "PUT", "PATCH"})  # some servers answer 411 without a Content-Length
-_STANDARD = {"User-Agent": "managed-files", "Accept": "*/*", "Accept-Encoding": "identity"}
+_STANDARD = (("User-Agent", "managed-files"), ("Accept", "*/*"), ("Accept-Encoding", "identity"))
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
 _TARGET = re.compile(r"[\x21-\x7e]+").fullmatch
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*").fullmatch
 
 Blocks = Iterator[bytes | memoryview]
+Pairs = tuple[tuple[str, str], ...]
 
 
 class Body(Protocol):
@@ -27,53 +27,51 @@ class Body(Protocol):
         """At most `size` bytes, b"" at the end. What it raises ends the connection and reaches the caller unchanged."""
 
 
-def prepared(method: str, url: str, headers: Mapping[str, str], body: bytes | Body | None) -> PreparedRequest:
-    """By hand: `PreparedRequest.prepare` would quote, look up and copy what is already as it must be."""
-    request = PreparedRequest()
-    request.method = method.upper()
-    request.url = url
-    named = {**_STANDARD, **headers, **_framing(request.method, body)}
-    request.headers = Fields({name.lower(): (name, value) for name, value in named.items()})
-    request.body = body  # type: ignore[assignment]  # requests takes readers too; its stubs do not say so
-    return request
-
-
-def head(request: PreparedRequest, url: SplitResult, origin: Origin) -> bytes:
+def head(method: str, url: str, headers: Mapping[str, str], body: bytes | Body | None, origin: Origin) -> bytes:
     """Request line and headers, checked: no value may end its line. Raises UpstreamError `refused`, nothing sent."""
-    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    if not _TARGET(target):
-        raise UpstreamError("refused", f"{origin.host}: the URL is not percent-encoded.", sent=False)
-    lines = [] if "Host" in request.headers else [f"Host: {origin.netloc}"]
-    lines += [f"{name}: {value}" for name, value in request.headers.items()]
-    for line in lines:
-        if not _HEADER(line):
-            name = line.partition(":")[0]
-            raise UpstreamError("refused", f"{origin.host}: header {name!r} is not one line of Latin-1.", sent=False)
-    if origin.forwarded:
-        target = f"{origin.scheme}://{origin.netloc}{target}"
-        lines += [f"{name}: {value}" for name, value in origin.proxy_headers.items()]
-    return "\r\n".join((f"{request.method} {target} HTTP/1.1", *lines, "", "")).encode("latin-1")
+    framing = _framing(method, body)
+    return _before_framing(method, url, tuple(headers.items()), bool(framing), origin) + framing + b"\r\n"
 
 
-def blocks(request: PreparedRequest) -> Blocks:
+def blocks(body: bytes | Body | None) -> Blocks:
     """The body as it goes on the wire. Raises LengthChanged when a reader gives another length than it told."""
-    body: Any = request.body  # a reader too, whatever its type says
     if body is None:
         return iter(())
     if not isinstance(body, bytes):
-        return _chunks(body) if "Transfer-Encoding" in request.headers else _exactly(len(body), body)
+        return _exactly(len(body), body) if isinstance(body, Sized) else _chunks(body)
     if len(body) <= BLOCK:
         return iter((body,))
     view = memoryview(body)
     return (view[at : at + BLOCK] for at in range(0, len(view), BLOCK))
 
 
-def _framing(method: str, body: bytes | Body | None) -> dict[str, str]:
+def _framing(method: str, body: bytes | Body | None) -> bytes:
     if body is None:
-        return {"Content-Length": "0"} if method in _EXPECTED_BODY else {}
-    if isinstance(body, Sized):
-        return {"Content-Length": str(len(body))}
-    return {"Transfer-Encoding": "chunked"}
+        return b"Content-Length: 0\r\n" if method in _EXPECTED_BODY else b""
+    if isinstance(body, bytes) or isinstance(body, Sized):  # noqa: SIM101 - to ask an abstract class is dear
+        return b"Content-Length: %d\r\n" % len(body)
+    return b"Transfer-Encoding: chunked\r\n"
+
+
+@lru_cache(maxsize=256)  # every chat to a deployment sends the same one
+def _before_framing(method: str, url: str, headers: Pairs, framed: bool, origin: Origin) -> bytes:
+    fields = {name.lower(): (name, value) for name, value in (("Host", origin.netloc), *_STANDARD, *headers)}
+    lines = [f"{name}: {value}" for key, (name, value) in fields.items() if not (framed and key in _FRAMING)]
+    for line in lines:
+        if not _HEADER(line):
+            name = line.partition(":")[0]
+            raise UpstreamError("refused", f"{origin.host}: header {name!r} is not one line of Latin-1.", sent=False)
+    if origin.forwarded:
+        lines += [f"{name}: {value}" for name, value in origin.proxy_headers.items()]
+    return "\r\n".join((f"{method} {_target(url, origin)} HTTP/1.1", *lines, "")).encode("latin-1")
+
+
+def _target(url: str, origin: Origin) -> str:
+    split = urlsplit(url)
+    target = (split.path or "/") + (f"?{split.query}" if split.query else "")
+    if not _TARGET(target):
+        raise UpstreamError("refused", f"{origin.host}: the URL is not percent-encoded.", sent=False)
+    return f"{origin.scheme}://{origin.netloc}{target}" if origin.forwarded else target
 
 
 def _chunks(body: Body) -> Blocks:

@@ -1,20 +1,17 @@
-"""The transport in the shape that `requests` knows, lean: kept connections, and when a call may be repeated."""
+"""One call: over a kept connection or a fresh one, and when it may be repeated. Answers in the shape of `requests`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from http.client import HTTPConnection
-from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-from requests import PreparedRequest, Response
-from requests.adapters import BaseAdapter
+from requests import Response
 
 from managed_files.errors import UpstreamError
 from managed_files.upstream.answer import AnswerBody
 from managed_files.upstream.environment import Environment
 from managed_files.upstream.exchange import exchange
 from managed_files.upstream.pool import Origin
-from managed_files.upstream.request import BLOCK, blocks, head
+from managed_files.upstream.request import BLOCK, Body, blocks, head
 from managed_files.upstream.response import HeadResponse
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})  # RFC 9110, 9.2.2
@@ -25,11 +22,10 @@ _Answer = tuple[HeadResponse, AnswerBody]
 class LeanResponse(Response):
     """A Response that is set up with what our transport gives: the parent's makes a cookie jar, and a dict to drop."""
 
-    def __init__(self, request: PreparedRequest, answer: HeadResponse, body: AnswerBody):
+    def __init__(self, url: str, answer: HeadResponse, body: AnswerBody):
         self._content = False  # type: ignore[assignment]  # requests' mark for a body that was not read yet
         self._content_consumed = False
-        self.request = request
-        self.url = request.url or ""
+        self.url = url
         self.status_code = answer.status
         self.reason = answer.reason
         self.headers = answer.fields
@@ -42,11 +38,10 @@ class LeanResponse(Response):
         self._content, self._content_consumed = self.raw.read(), True
 
 
-class LeanAdapter(BaseAdapter):
-    """The transport as `requests` knows it, so that a PreparedRequest goes in and a Response comes out."""
+class Transport:
+    """The origins that were called, and their connections. Times in seconds."""
 
     def __init__(self, environ: Mapping[str, str], *, connect_timeout: float, read_timeout: float, max_idle: int):
-        super().__init__()
         self._environment = Environment(environ)
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
@@ -54,29 +49,27 @@ class LeanAdapter(BaseAdapter):
         self._origins: dict[tuple[str, str], Origin] = {}
 
     def send(
-        self,
-        request: PreparedRequest,
-        stream: bool = False,
-        timeout: Any = None,
-        verify: Any = True,
-        cert: Any = None,
-        proxies: Any = None,
-    ) -> Response:
-        """`timeout`: seconds, None for the adapter's own. Proxies and CAs are the environment's, not the arguments'."""
-        origin, url = self._locate(request.url or "")
-        first, rest = head(request, url, origin), blocks(request)
-        first += next(rest, b"")
-        ask = partial(exchange, origin, request.method or "GET", first, rest, timeout or self._read_timeout)
-        response = LeanResponse(request, *_on_kept_or_fresh(origin, request, ask))
-        if not stream:
-            response.read_whole()
-        return response
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | Body | None, timeout: float | None
+    ) -> LeanResponse:
+        """The answer, its body not read yet. `timeout`: without progress, None for the transport's own."""
+        origin, rest = self._origin(url), blocks(body)
+        first = head(method, url, headers, body, origin) + next(rest, b"")
+        ask = partial(exchange, origin, method, first, rest, timeout or self._read_timeout)
+        kept = origin.take()
+        if kept is None:
+            return LeanResponse(url, *ask(origin.open()))
+        try:
+            return LeanResponse(url, *ask(kept))
+        except UpstreamError as error:
+            if not _may_repeat(error, method, body):
+                raise
+        return LeanResponse(url, *ask(origin.open()))
 
     def close(self) -> None:
         for origin in list(self._origins.values()):
             origin.close()
 
-    def _locate(self, url: str) -> tuple[Origin, SplitResult]:
+    def _origin(self, url: str) -> Origin:
         try:
             split = urlsplit(url)
             key = (split.scheme, split.netloc)
@@ -88,23 +81,12 @@ class LeanAdapter(BaseAdapter):
             raise UpstreamError(
                 "refused", "The host or port of a URL, or of its proxy, cannot be read.", sent=False
             ) from error
-        return origin, split
+        return origin
 
 
-def _on_kept_or_fresh(origin: Origin, request: PreparedRequest, ask: Callable[[HTTPConnection], _Answer]) -> _Answer:
-    kept = origin.take()
-    if kept is not None:
-        try:
-            return ask(kept)
-        except UpstreamError as error:
-            if not _may_repeat(error, request):
-                raise
-    return ask(origin.open())
-
-
-def _may_repeat(error: UpstreamError, request: PreparedRequest) -> bool:
+def _may_repeat(error: UpstreamError, method: str, body: bytes | Body | None) -> bool:
     """After a failure on a kept connection: a body that was only begun cannot be sent again from its start."""
     if error.kind == "timeout":
         return False
-    whole = request.body is None or (isinstance(request.body, bytes) and len(request.body) <= BLOCK)
-    return not error.sent or (whole and request.method in _IDEMPOTENT)
+    whole = body is None or (isinstance(body, bytes) and len(body) <= BLOCK)
+    return not error.sent or (whole and method in _IDEMPOTENT)
