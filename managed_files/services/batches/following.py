@@ -110,7 +110,7 @@ class Follower:
         if api is None:
             self._tools.runs.begin(part, 0.0 if part.cancelling else self._pause)
             return
-        job_id = api.find(part.id, deployment, part.created_at - CLOCK_SKEW) if part.unsure else None
+        job_id = self._found(part, deployment, api)
         if job_id is None and (part.cancelling or part.overdue):
             self._end(part, Job("", JobState.CANCELLED if part.cancelling else JobState.EXPIRED))
             return
@@ -119,6 +119,16 @@ class Follower:
         if not self._tools.repository.note_job(part, job_id, 0.0 if part.cancelling else self._pause):
             log.warning("part %s has two jobs; %s is given up", part.id, job_id)
             api.cancel(job_id)
+
+    def _found(self, part: Part, deployment: Deployment, api: BatchApi) -> str | None:
+        """The job that may exist, if it does. A search that fails leaves that as unclear as it was."""
+        if not part.unsure:
+            return None
+        try:
+            return api.find(part.id, deployment, part.created_at - CLOCK_SKEW)
+        except ProviderFailed as failure:
+            failure.ambiguous = True
+            raise
 
     def _made(self, part: Part, deployment: Deployment, api: BatchApi) -> str:
         with self._tools.leases.hold(part.id):
