@@ -18,14 +18,18 @@ SELECT custom_ids FROM batch_parts WHERE id = %(id)s;
 
 -- name: claim_due_parts
 -- Parts that something is due for: their job to be made, looked after, counted or deleted. Of one batch if it is given,
--- and then those that nobody has looked after for `stale` seconds. The younger the batch, the sooner comes the next look.
+-- and then also jobs that run and that nobody has asked about for `stale` seconds. The younger the batch, the sooner
+-- comes the next look.
 WITH due AS (
     SELECT p.batch_id, p.number FROM batch_parts AS p
     WHERE p.next_attempt_at IS NOT NULL AND CASE
         WHEN %(batch_id)s::text IS NULL THEN p.next_attempt_at <= now()
         ELSE p.batch_id = %(batch_id)s AND (
             p.next_attempt_at <= now()
-            OR (p.state <> 'waiting' AND p.results = 'none' AND p.polled_at < now() - %(stale)s * interval '1 second')
+            OR (
+                p.state NOT IN ('waiting', 'completed', 'failed', 'expired', 'cancelled')
+                AND p.polled_at < now() - %(stale)s * interval '1 second'
+            )
         )
     END
     ORDER BY p.next_attempt_at LIMIT %(limit)s

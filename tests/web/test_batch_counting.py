@@ -1,0 +1,34 @@
+"""Results are counted by one at a time, however long that takes and whoever asks meanwhile."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from managed_files.batch_repository import BatchRepository
+from managed_files.sandbox import Fault
+from tests.batching import created, ended, line, looked_up, uploaded
+from tests.gateway import Bench
+
+RESULTS = "/v1/files/.*/content$"
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+def test_what_is_being_counted_is_left_alone(bench: Bench, gate: threading.Event) -> None:
+    openai = bench.stand_ins.openai
+    openai.inject(Fault(method="GET", path=RESULTS, gate=gate))
+    batch_id = created(bench, uploaded(bench, line("a"), line("b")))["id"]
+    counting = threading.Thread(target=ended, args=(bench, batch_id))
+    counting.start()
+    openai.wait_for(lambda request: request.path.endswith("/content"))
+    state = looked_up(bench, batch_id)["parts"][0]["state"]
+    others = BatchRepository(bench.gateway.database).claim_parts(9, lease=9.0, pause=9.0, batch_id=batch_id, stale=0.0)
+    gate.set()
+    counting.join()
+    assert (state, others) == ("completed", [])
