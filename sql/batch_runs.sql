@@ -33,10 +33,14 @@ WHERE r.batch_id = held.batch_id AND r.number = held.number AND r.chunk = held.c
 SELECT 1 FROM batch_runs WHERE batch_id = %(batch_id)s AND number = %(number)s AND chunk = %(chunk)s;
 
 -- name: keep_result
--- What came of one line; the first answer stays.
+-- What came of one line; the first answer stays. The part is locked, so that none comes after its results are counted.
+WITH running AS (
+    SELECT batch_id, number FROM batch_parts
+    WHERE batch_id = %(batch_id)s AND number = %(number)s AND state = 'in_progress'
+    FOR SHARE
+)
 INSERT INTO batch_results (batch_id, number, chunk, key, data)
-SELECT %(batch_id)s, %(number)s, %(chunk)s, %(key)s, %(data)s
-WHERE EXISTS (SELECT FROM batch_parts WHERE batch_id = %(batch_id)s AND number = %(number)s AND state = 'in_progress')
+SELECT running.batch_id, running.number, %(chunk)s, %(key)s, %(data)s FROM running
 ON CONFLICT DO NOTHING;
 
 -- name: end_run

@@ -46,8 +46,8 @@ def test_a_page_begins_after_the_named_file(client: OpenAI, five: list[str]) -> 
 def test_a_list_of_one_purpose(client: OpenAI) -> None:
     rows = files.jsonl()
     upload(client, target_model_names=GEMINI)
-    batch = upload(client, rows, target_model_names=GEMINI, purpose="batch")
-    assert [file.id for file in client.files.list(purpose="batch")] == [batch.id]
+    tuning = upload(client, rows, target_model_names=GEMINI, purpose="fine-tune")
+    assert [file.id for file in client.files.list(purpose="fine-tune")] == [tuning.id]
 
 
 @pytest.mark.parametrize("query", ["limit=2", "limit=5", "order=asc"])

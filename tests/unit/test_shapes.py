@@ -38,7 +38,7 @@ def test_expires_at_is_left_out_when_there_is_none() -> None:
         ([READY, FAILED, PROCESSING], "processed"),
         ([PROCESSING, FAILED], "uploaded"),
         ([FAILED], "error"),
-        ([], "error"),
+        ([], "processed"),
     ],
 )
 def test_status_follows_the_best_copy(states: list[CopyState], status: str) -> None:
