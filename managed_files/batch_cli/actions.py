@@ -79,7 +79,7 @@ def _last_look(client: BatchClient, batch_id: str, interval: float, progress: Wa
         except Refused as error:
             if not error.passing or time.monotonic() - heard > _PATIENCE:
                 raise
-            progress.say(f"{error.message} Asking again.")
+            progress.say_once(f"{error.message} Asking again.")
         else:
             heard = time.monotonic()
             progress.show(batch)

@@ -40,6 +40,8 @@ class BatchClient:
         self._key = key
         self._session = Session()
         self._session.auth = _Bearer(key)
+        # A kept connection may be closed by the other side just as the next look at a batch is sent over it.
+        self._session.headers["Connection"] = "close"
 
     def upload(self, file: BinaryIO, size: int, filename: str, targets: str | None, told: Told) -> Json:
         """Sends a file of lines, `size` bytes of it; the file object. Raises InvalidRequest if it becomes shorter."""

@@ -36,14 +36,13 @@ class Watching:
             self._bar.set_postfix(failed=counts["failed"], refresh=False)
             self._bar.set_description(batch["status"])
             return
-        news = f"{batch['status']} {done * 100 // max(total, 1)} %"
-        if news != self._said:
-            self._said = news
-            self.say(summary(batch))
+        self.say_once(summary(batch), f"{batch['status']} {done * 100 // max(total, 1)} %")
 
-    def say(self, text: str) -> None:
-        """A line of its own."""
-        tqdm.write(text, file=sys.stderr)
+    def say_once(self, text: str, news: str = "") -> None:
+        """A line of its own, unless the last one had the same news, which is its text if nothing else is given."""
+        if (news or text) != self._said:
+            self._said = news or text
+            tqdm.write(text, file=sys.stderr)
 
     def close(self) -> None:
         if self._bar is not None:

@@ -16,6 +16,7 @@ from tests.command import Run, command, runner, saying
 from tests.raw_server import Peer, Script, serving
 
 KEY = "sk-a-key-of-this-test"
+CLOSING = "200 OK\r\nConnection: close"
 Answer = tuple[str, str]
 Gateway = Callable[[Script], None]
 
@@ -66,9 +67,12 @@ def test_watch_says_what_is_new(gateway: Gateway, run: Run) -> None:
 
 
 def test_watch_waits_for_a_gateway_that_is_away(gateway: Gateway, run: Run) -> None:
-    gateway(saying(BUSY, DONE))
+    gateway(saying(BUSY, BUSY, DONE))
     done = run("watch", "batch_1", "--interval", "0")
-    assert (done.status, done.err.splitlines()[0]) == (0, "503: Not now. Asking again.")
+    assert (done.status, done.err.splitlines()) == (
+        0,
+        ["503: Not now. Asking again.", "batch_1 completed: 4 of 4 lines done, 0 of them failed"],
+    )
 
 
 @pytest.mark.parametrize("status", ["failed", "expired", "cancelled"])
@@ -143,7 +147,7 @@ class Keys:
     def __call__(self, peer: Peer) -> None:
         if (received := peer.receive()) is not None:
             self.seen.append(received.headers.get("authorization"))
-            peer.answer(DONE[1])
+            peer.answer(DONE[1], CLOSING)
 
 
 def holding(content: str) -> Script:
@@ -156,7 +160,7 @@ def holding(content: str) -> Script:
         if received.line.split()[1].endswith("/content"):
             peer.send(f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{content}")
         else:
-            peer.answer(FILE[1] if "/files/" in received.line else DONE[1])
+            peer.answer(FILE[1] if "/files/" in received.line else DONE[1], CLOSING)
 
     return script
 
@@ -210,7 +214,7 @@ def swallow(peer: Peer) -> None:
     left = int(received.headers.get("content-length", 0))
     while left and (block := peer.rfile.read(min(left, 65536))):
         left -= len(block)
-    peer.answer(DONE[1] if "/batches" in received.line else FILE[1])
+    peer.answer(DONE[1] if "/batches" in received.line else FILE[1], CLOSING)
 
 
 def test_a_terminal_gets_bars(gateway: Gateway, folder: Path) -> None:
