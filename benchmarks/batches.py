@@ -59,10 +59,11 @@ def _measured(what: str, path: Path) -> list[Figure]:
     ):
         idle = resident(gateway.worker)
         cpu, seconds = _uploaded_alone(gateway, path)
-        with _watching(gateway, idle) as taking_in:
+        bystander = (gateway, provider.rpartition(":")[2], idle)
+        with _watching(*bystander) as taking_in:
             file_id = _uploaded(gateway, path)
         sent = _sent_bytes(Path(folder) / "data", file_id)
-        with _watching(gateway, idle) as giving_back:
+        with _watching(*bystander) as giving_back:
             missing = _run(gateway, file_id)
     plain = batch_file.plain_seconds(path)
     return [
@@ -80,7 +81,8 @@ def _figures(what: str, seen: Watched) -> list[Figure]:
         Figure(f"{what}: growth of peak RSS", seen.grown, 64, "MiB"),
         *(Figure(f"{what}: worst {name} of another caller", seen.others[name]["worst"], 100, "ms") for name in _OTHERS),
         *(Figure(f"  99th percentile of {name}", seen.others[name]["p99"], None, "ms") for name in _OTHERS),
-        Figure("  other callers' requests", seen.others["count"], None, ""),
+        Figure("  worst of the same chat without the gateway", seen.others["direct"]["worst"], None, "ms"),
+        Figure("  requests beside it", seen.others["count"], None, ""),
         Figure("  seconds beside them", seen.seconds, None, "s"),
     ]
 
@@ -111,11 +113,11 @@ def _config(facts: Mapping[str, Any], stream_url: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _watching(gateway: stage.Served, idle: int) -> Iterator[Watched]:
+def _watching(gateway: stage.Served, provider_port: str, idle: int) -> Iterator[Watched]:
     """Fills in what it yields when the block is left."""
     seen = Watched()
     forget_peak(gateway.worker)
-    command = [sys.executable, "-m", "benchmarks.clients.bystander", str(gateway.port), str(_INTERVAL)]
+    command = [sys.executable, "-m", "benchmarks.clients.bystander", str(gateway.port), provider_port, str(_INTERVAL)]
     with stage.running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as bystander:
         began = time.monotonic()
         yield seen

@@ -1,6 +1,8 @@
-"""Asks for small things all the time and notes how long each takes: `bystander PORT INTERVAL`, until stdin ends.
+"""Asks for small things all the time and notes how long it waits: `bystander PORT PROVIDER INTERVAL`, until stdin ends.
 
-One connection asks for health, another one for a chat of one piece, each `INTERVAL` seconds after its last answer.
+One connection asks the gateway at `PORT` for health, one for a chat of one piece, and one asks `PROVIDER`, the port
+at which that chat is answered: it tells what the machine alone makes them wait. Each asks again `INTERVAL` seconds
+after its last answer.
 """
 
 import json
@@ -36,14 +38,15 @@ def ask(port: int, interval: float, method: str, path: str, body: str | None, ov
     return taken
 
 
-def main(port: int, interval: float) -> None:
-    """Prints the worst and the 99th percentile of each kind, and how many there were of both together."""
+def main(port: int, provider: int, interval: float) -> None:
+    """Prints the worst and the 99th percentile of each kind, and how many there were of all together."""
     over, taken = threading.Event(), dict[str, list[float]]()
 
-    def run(name: str, method: str, path: str, body: str | None) -> None:
+    def run(name: str, port: int, method: str, path: str, body: str | None) -> None:
         taken[name] = sorted(ask(port, interval, method, path, body, over))
 
-    kinds = (("health", "GET", "/health/liveliness", None), ("chat", "POST", "/chat/completions", _CHAT))
+    chat = ("POST", "/chat/completions", _CHAT)
+    kinds = (("health", port, "GET", "/health/liveliness", None), ("chat", port, *chat), ("direct", provider, *chat))
     threads = [threading.Thread(target=run, args=kind) for kind in kinds]
     for thread in threads:
         thread.start()
@@ -56,4 +59,4 @@ def main(port: int, interval: float) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), float(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
