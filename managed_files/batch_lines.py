@@ -11,6 +11,8 @@ from managed_files.errors import InvalidRequest
 MOST_FINDINGS = 20
 _LONGEST_CUSTOM_ID = 512
 _FIELDS = frozenset({"custom_id", "method", "url", "body"})
+_AS_IT_IS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_ESCAPED = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +124,7 @@ def _body(body: Any) -> dict[str, Any]:
 
 def dumped(item: dict[str, Any]) -> bytes:
     """One line without its newline. Text stays as it is, for escaped it could be six times as long."""
-    text = json.dumps(item, ensure_ascii=False, separators=(",", ":"))
     try:
-        return text.encode()
+        return _AS_IT_IS.encode(item).encode()
     except UnicodeEncodeError:  # half a surrogate pair, which JSON can say and UTF-8 cannot
-        return json.dumps(item, separators=(",", ":")).encode()
+        return _ESCAPED.encode(item).encode()

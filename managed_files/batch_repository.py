@@ -12,6 +12,7 @@ from managed_files.database import Database, Row
 from managed_files.records import Caller
 
 _CHUNKS = 8  # read at a time: a few MiB at most
+_FAST = 1  # zlib's level: a third of the usual one's time, and a tenth more room
 
 
 class BatchRepository:
@@ -42,7 +43,7 @@ class BatchRepository:
 
     def keep_lines(self, file_id: str, number: int, chunk: int, lines: bytes) -> None:
         """Keeps a chunk of an input's lines, compressed."""
-        params = {"file_id": file_id, "input": number, "chunk": chunk, "data": zlib.compress(lines)}
+        params = {"file_id": file_id, "input": number, "chunk": chunk, "data": zlib.compress(lines, _FAST)}
         self._db.write(self._sql["keep_lines"], params)
 
     def lines(self, file_id: str, number: int) -> Iterator[bytes]:
