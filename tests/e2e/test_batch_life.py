@@ -19,12 +19,13 @@ from tests.e2e.batch_calls import (
     create,
     custom_ids,
     errors_of,
+    in_progress,
     parts_of,
     reached,
     run,
     upload_lines,
 )
-from tests.e2e.batch_world import MODELS, VLLM, World
+from tests.e2e.batch_world import BATCHED, MODELS, VLLM, World
 from tests.e2e.gateway import MASTER_KEY, Gateway, wait_until
 
 Person = Callable[[], OpenAI]
@@ -133,13 +134,16 @@ def test_what_has_ended_cannot_be_cancelled(user: OpenAI) -> None:
         user.batches.cancel(done.id)
 
 
-def test_the_input_of_a_running_batch_is_deleted_only_by_force(user: OpenAI, slow: Event) -> None:
-    batch = run(user, FEW)
+def test_the_input_of_a_running_batch_is_deleted_only_by_force(user: OpenAI, world: World) -> None:
+    world.hold()
+    lines = [line(name, name) for name in BATCHED]
+    batch = in_progress(user, run(user, lines).id)
     with pytest.raises(ConflictError, match=batch.id):
         user.files.delete(batch.input_file_id)
     user.files.delete(batch.input_file_id, extra_query={"force": "true"})
     done = reached(user, batch.id)
-    assert (done.status, custom_ids(user, done)) == ("cancelled", [item["custom_id"] for item in FEW])
+    world.release()
+    assert (done.status, errors_of(user, done)) == ("cancelled", dict.fromkeys(BATCHED, "batch_cancelled"))
 
 
 def test_nothing_stays_anywhere_once_the_files_are_deleted(user: OpenAI, world: World, batch_url: str) -> None:

@@ -105,7 +105,10 @@ class Batches:
         return self.create(caller, BatchRequest(file_id, *same, webhook_url=batch.webhook_url))
 
     def release(self, caller: Caller, file_id: str, *, force: bool) -> None:
-        """Lets go of a file that is to be deleted. Raises Conflict if a batch runs from it, unless `force` ends it."""
+        """Lets go of a file that is to be deleted. Raises Conflict if a batch runs from it, unless `force` ends it.
+
+        The providers are told so first: a job whose input is gone fails rather than that it can be cancelled.
+        """
         running = self._repository.running_of(file_id)
         if running and not force:
             error = Conflict(
@@ -116,6 +119,8 @@ class Batches:
             raise error
         for batch_id in running:
             self._repository.cancel(batch_id, caller.user_id)
+        told = [self._background.submit(partial(self._follower.look_after, batch_id, _STALE)) for batch_id in running]
+        wait(told, _PATIENCE)
 
     def content(self, file: File) -> Iterator[bytes]:
         """The lines of an output or error file, merged from the parts while they are read.
