@@ -38,7 +38,7 @@ class Anthropic(Provider):
     name = "anthropic"
     dialect = "anthropic"
     expiry = "passed on"
-    runs_batches = True
+    batch_api = AnthropicBatches
     prefixes = ("anthropic",)
     parameters = (
         Parameter("api_key", env=("ANTHROPIC_API_KEY",), secret=True, identity=True, required=True),

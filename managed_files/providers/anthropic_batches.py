@@ -36,7 +36,6 @@ class AnthropicBatches(BatchApi):
     """
 
     holds_input = False
-    one_model = False
     limits = BatchLimits(lines=100_000, bytes=200_000_000)
 
     def __init__(self, wire: Wire, url: Callable[[str], str], headers: Callable[[], dict[str, str]]):

@@ -29,7 +29,7 @@ class Azure(OpenAIFiles):
 
     name = "azure"
     prefixes = ("azure",)
-    runs_batches = True
+    batch_api = AzureBatches
     parameters = (
         Parameter("api_base", env=("AZURE_API_BASE",), identity=True, required=True),
         Parameter("api_key", env=("AZURE_API_KEY",), secret=True, identity=True),

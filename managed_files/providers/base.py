@@ -34,7 +34,7 @@ class Provider(ABC):
     gives_back: ClassVar[str] = "no"  # what `content` may return: "yes", "not `user_data`", "no"
     expiry: ClassVar[str] = "by the gateway"  # who ends a file's life, in the words of README's table
     relays: ClassVar[tuple[str, ...]] = ()  # OpenAI's endpoints beside chat that its server has, `/v1/…`
-    runs_batches: ClassVar[bool] = False  # False: the gateway runs a batch's lines itself, one chat after the other
+    batch_api: ClassVar[type[BatchApi] | None] = None  # None: the gateway runs a batch's lines itself, chat by chat
 
     def __init__(self, account: Account, upstream: Upstream):
         self.account = account

@@ -21,7 +21,6 @@ class BatchApi(ABC):
     """
 
     holds_input: ClassVar[bool]  # True: the input is a stored file that can be read back; False: lines wait with us
-    one_model: ClassVar[bool]  # True: the model belongs to the job, so that a job's lines have one deployment
     endpoints: ClassVar[tuple[str, ...]] = (CHAT,)
     limits: ClassVar[BatchLimits] = BatchLimits()
 

@@ -37,7 +37,7 @@ class Bedrock(Provider):
     name = "bedrock"
     dialect = "converse"
     gives_back = "yes"
-    runs_batches = True
+    batch_api = BedrockBatches
     prefixes = ("bedrock", "bedrock_converse")
     parameters = (
         Parameter("s3_bucket_name", env=("AWS_S3_BUCKET_NAME", "S3_BUCKET_NAME"), identity=True),

@@ -35,7 +35,6 @@ class BedrockBatches(BatchApi):
     """
 
     holds_input = True
-    one_model = True
 
     def __init__(
         self,

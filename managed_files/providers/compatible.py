@@ -105,7 +105,7 @@ def _adapter(row: Row) -> type[Compatible]:
         parameters = row.parameters()
         dialect = row.dialect
         stores_files = row.stores_files
-        runs_batches = row.batches is not None
+        batch_api = row.batches
 
     Adapter.row = row
     Adapter.__name__ = Adapter.__qualname__ = f"Compatible[{row.name}]"

@@ -23,7 +23,7 @@ class Gemini(Provider):
 
     name = "gemini"
     dialect = "gemini_api"
-    runs_batches = True
+    batch_api = GeminiBatches
     expiry = "after 48 hours at most"
     prefixes = ("gemini",)
     parameters = (

@@ -31,7 +31,6 @@ class GeminiBatches(BatchApi):
     """
 
     holds_input = False
-    one_model = True
     limits = BatchLimits(bytes=2_000_000_000)
 
     def __init__(self, account: str, files: GeminiFiles, wire: Wire, headers: Callable[[], dict[str, str]]):

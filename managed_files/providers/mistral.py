@@ -21,7 +21,7 @@ class Mistral(OpenAIServer):
     dialect = "mistral"
     gives_back = "yes"
     expiry = "by the gateway"
-    runs_batches = True
+    batch_api = MistralBatches
     prefixes = ("mistral",)
     parameters = (
         Parameter("api_key", env=("MISTRAL_API_KEY",), secret=True, identity=True),

@@ -39,7 +39,6 @@ class MistralBatches(BatchApi):
     """The model belongs to the job. A job is found again by its metadata, which holds the part's name."""
 
     holds_input = True
-    one_model = True
     endpoints = (CHAT, EMBEDDINGS)
 
     def __init__(self, wire: Wire, url: Callable[..., str], headers: Callable[[], dict[str, str]]):

@@ -11,7 +11,7 @@ class OpenAI(OpenAIServer):
 
     name = "openai"
     prefixes = ("openai",)
-    runs_batches = True
+    batch_api = OpenAIBatches
     parameters = (
         Parameter("api_key", env=("OPENAI_API_KEY",), secret=True, identity=True),
         Parameter(

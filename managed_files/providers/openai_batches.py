@@ -26,7 +26,6 @@ class OpenAIBatches(BatchApi):
     """
 
     holds_input = True
-    one_model = True
     endpoints: ClassVar[tuple[str, ...]] = (CHAT, EMBEDDINGS, RESPONSES)
     paths: ClassVar[Mapping[str, str]] = {}  # endpoints that have another name at this provider
 

@@ -27,7 +27,7 @@ class VertexAI(Provider):
     name = "vertex_ai"
     dialect = "gemini"
     gives_back = "yes"
-    runs_batches = True
+    batch_api = VertexBatches
     prefixes = ("vertex_ai",)
     parameters = (
         Parameter("vertex_project", env=("VERTEXAI_PROJECT", "GOOGLE_CLOUD_PROJECT"), identity=True),

@@ -31,7 +31,6 @@ class VertexBatches(BatchApi):
     """
 
     holds_input = True
-    one_model = True
     limits = BatchLimits(lines=200_000, bytes=1_000_000_000)
 
     def __init__(self, params: Mapping[str, Any], wire: Wire, bucket: Bucket, credentials: GoogleCredentials):

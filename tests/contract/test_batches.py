@@ -40,7 +40,7 @@ def counted(job: Job, batch_bench: BatchBench, completed: int, failed: int) -> b
 
 
 def test_every_provider_that_runs_batches_is_in_this_suite() -> None:
-    running = {name for name, provider in PROVIDERS.items() if provider.runs_batches}
+    running = {name for name, provider in PROVIDERS.items() if provider.batch_api}
     assert {kind.name for kind in BATCH_BENCHES} == running
 
 

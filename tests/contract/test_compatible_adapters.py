@@ -38,7 +38,7 @@ def account_names(*entries: dict[str, Any]) -> list[str]:
 
 
 def test_every_row_has_its_flavour() -> None:
-    assert {adapter.name: (adapter.stores_files, adapter.runs_batches) for adapter in COMPATIBLE} == {
+    assert {adapter.name: (adapter.stores_files, adapter.batch_api is not None) for adapter in COMPATIBLE} == {
         name: (flavour.files, flavour.batches) for name, flavour in FLAVOURS.items()
     }
 

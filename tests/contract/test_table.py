@@ -10,10 +10,11 @@ from managed_files.dialects.base import PARTS
 from managed_files.dialects.registry import DIALECTS
 from managed_files.errors import Inexpressible
 from managed_files.providers.registry import PROVIDERS
-from managed_files.providers.table import table
+from managed_files.providers.table import batch_table, table
 from tests.contract.benches import BENCHES, Bench
 
 README = Path(__file__).parents[2] / "README.md"
+BATCHES = README.with_name("docs") / "batches.md"
 SAMPLES: dict[str, Any] = {
     "text": "hello",
     "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="},
@@ -32,10 +33,21 @@ def expressible(bench: type[Bench], kind: str) -> bool:
     return True
 
 
+def shown(path: Path, name: str) -> str:
+    """What stands between a document's markers."""
+    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", path.read_text("utf-8"), re.DOTALL)
+    assert found is not None, f"{path.name} has lost its markers"
+    return found[1].strip()
+
+
 def test_readme_shows_the_table() -> None:
-    shown = re.search(r"<!-- providers -->\n(.*?)<!-- /providers -->", README.read_text("utf-8"), re.DOTALL)
-    assert shown is not None, "README.md has lost its markers"
-    assert shown[1].strip() == table().strip(), "put the output of `python -m managed_files.providers.table` there"
+    printed = "put the output of `python -m managed_files.providers.table` there"
+    assert shown(README, "providers") == table().strip(), printed
+
+
+def test_the_page_on_batches_shows_its_table() -> None:
+    printed = "put the output of `python -m managed_files.providers.table batches` there"
+    assert shown(BATCHES, "batches") == batch_table().strip(), printed
 
 
 @pytest.mark.parametrize("bench", BENCHES, ids=lambda bench: bench.name)
