@@ -25,11 +25,14 @@ def read(path: Path) -> Iterator[tuple[BinaryIO, int]]:
 
 @contextmanager
 def gathered(pieces: Iterable[bytes]) -> Iterator[tuple[BinaryIO, int]]:
-    """A temporary file of the pieces, which are not in memory together, and its size in bytes."""
+    """A temporary file of the pieces, which are not in memory together, and its size in bytes. InvalidRequest."""
     with TemporaryFile() as file:
-        file.writelines(pieces)
-        size = file.tell()
-        file.seek(0)
+        try:
+            file.writelines(pieces)
+            size = file.tell()
+            file.seek(0)
+        except OSError as error:
+            raise InvalidRequest(f"The lines cannot be kept in a temporary file: {error.strerror}.") from error
         yield file, size
 
 
