@@ -44,6 +44,8 @@ def _bedrock(amazon: Json) -> Json:
         "aws_access_key_id": amazon["access_key_id"],
         "aws_secret_access_key": amazon["secret_access_key"],
         "aws_bedrock_runtime_endpoint": amazon["url"],
+        "aws_bedrock_endpoint": amazon["url"],
+        "aws_batch_role_arn": amazon["batch_role"],
         "s3_bucket_name": amazon["bucket"],
         "s3_endpoint_url": amazon["url"],
     }
