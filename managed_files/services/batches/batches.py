@@ -1,14 +1,14 @@
 """What callers do with batches: make, look up, list, cancel, read. Knows no Flask, SQL or provider by name."""
 
+import logging
 from collections.abc import Iterator
-from concurrent.futures import wait
-from functools import partial
+from concurrent.futures import Future, wait
 from itertools import chain
 
 from managed_files.batch_records import Batch, NewBatch
 from managed_files.batch_repository import BatchRepository
 from managed_files.errors import Conflict, InvalidRequest, NotFound
-from managed_files.fanout import Fanout
+from managed_files.fanout import Fanout, Outcome
 from managed_files.ids import new_batch_id, new_part_id
 from managed_files.records import Caller, File
 from managed_files.repository import FileRepository
@@ -21,6 +21,7 @@ from managed_files.services.batches.retrying import Retrying
 
 _STALE = 3.0  # seconds after which a look-up asks the providers again
 _PATIENCE = 2.0  # seconds that a look-up waits for them
+log = logging.getLogger(__name__)
 
 
 class Batches:
@@ -68,7 +69,7 @@ class Batches:
         )
         if not self._repository.create(batch, {item.number: new_part_id() for item in inputs}):
             raise NotFound(f"No such File object: {file.id}", param="input_file_id")
-        self._background.submit(partial(self._follower.look_after, batch.id, _STALE))
+        self._looked_after(batch.id)
         return self._found(caller, batch.id)
 
     def get(self, caller: Caller, batch_id: str) -> Batch:
@@ -76,7 +77,7 @@ class Batches:
         batch = self._found(caller, batch_id)
         if batch.status in ending.FINAL:
             return batch
-        wait([self._background.submit(partial(self._follower.look_after, batch_id, _STALE))], _PATIENCE)
+        wait([self._looked_after(batch_id)], _PATIENCE)
         return self._found(caller, batch_id)
 
     def page(
@@ -92,7 +93,7 @@ class Batches:
         if batch.status in ending.FINAL:
             raise InvalidRequest(f"The batch {batch_id} is {batch.status}; it cannot be cancelled any more.")
         self._repository.cancel(batch_id, caller.user_id)
-        self._background.submit(partial(self._follower.look_after, batch_id, _STALE))
+        self._looked_after(batch_id)
         return self._found(caller, batch_id)
 
     def retry(self, caller: Caller, batch_id: str) -> Batch:
@@ -119,8 +120,7 @@ class Batches:
             raise error
         for batch_id in running:
             self._repository.cancel(batch_id, caller.user_id)
-        told = [self._background.submit(partial(self._follower.look_after, batch_id, _STALE)) for batch_id in running]
-        wait(told, _PATIENCE)
+        wait([self._looked_after(batch_id) for batch_id in running], _PATIENCE)
 
     def content(self, file: File) -> Iterator[bytes]:
         """The lines of an output or error file, merged from the parts while they are read.
@@ -137,6 +137,17 @@ class Batches:
             if line.answered == answered
         )
         return chain([next(lines, b"")], lines)
+
+    def _looked_after(self, batch_id: str) -> Future[Outcome[None]]:
+        """Does beside the request what is due for the batch."""
+
+        def task() -> None:
+            try:
+                self._follower.look_after(batch_id, _STALE)
+            except Exception as error:  # the reconciler will try again
+                log.warning("the batch %s cannot be looked after now: %s", batch_id, error)
+
+        return self._background.submit(task)
 
     def _found(self, caller: Caller, batch_id: str) -> Batch:
         batch = self._repository.get(batch_id, caller)
