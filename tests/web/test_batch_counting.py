@@ -1,5 +1,6 @@
-"""Results are counted by one at a time, however long that takes and whoever asks meanwhile."""
+"""Results are counted by one at a time, however long that takes; and a single odd one stands in nobody's way."""
 
+import json
 import threading
 from collections.abc import Iterator
 
@@ -7,7 +8,7 @@ import pytest
 
 from managed_files.batch_repository import BatchRepository
 from managed_files.sandbox import Fault
-from tests.batching import created, ended, line, looked_up, uploaded
+from tests.batching import created, ended, line, looked_up, outcome, ran, uploaded
 from tests.gateway import Bench
 
 RESULTS = "/v1/files/.*/content$"
@@ -32,3 +33,12 @@ def test_what_is_being_counted_is_left_alone(bench: Bench, gate: threading.Event
     gate.set()
     counting.join()
     assert (state, others) == ("completed", [])
+
+
+@pytest.mark.parametrize("odd", [[1], None, "text"])
+def test_an_answer_that_is_none_is_an_error_of_its_line(bench: Bench, odd: object) -> None:
+    response = {"status_code": 200, "request_id": "req", "body": odd}
+    results = json.dumps({"id": "r", "custom_id": "1", "response": response, "error": None})
+    bench.stand_ins.openai.inject(Fault(method="GET", path=RESULTS, status=200, body=results.encode(), times=None))
+    batch = ran(bench, line("a"), line("b"))
+    assert outcome(bench, batch) == ([], {"a": "provider_error", "b": "no_answer"})

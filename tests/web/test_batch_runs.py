@@ -135,3 +135,10 @@ def test_embeddings_are_run_where_no_batches_are(bench: Bench) -> None:
         "embedding",
         True,
     )
+
+
+@pytest.mark.parametrize("odd", [b"<html>", b"[1]", b"null"])
+def test_an_answer_that_is_none_fails_its_line_and_no_other(bench: Bench, vllm: CompatibleSandbox, odd: bytes) -> None:
+    vllm.inject(Fault(path=CHAT, status=200, body=odd))
+    batch = ran(bench, line("a", VLLM), line("b", VLLM))
+    assert outcome(bench, batch) == (["b"], {"a": 502})

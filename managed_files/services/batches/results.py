@@ -111,6 +111,8 @@ class Results:
 
     def _translated(self, part: Part, body: Mapping[str, Any], digest: str) -> Mapping[str, Any]:
         """What the gateway ran itself is in OpenAI's words already."""
+        if not isinstance(body, Mapping):  # a provider may write anything into its file of results
+            raise ProviderFailed(part.place.provider, "The provider answered with JSON that is not an object.")
         if part.job is None or part.endpoint != CHAT:
             return body
         dialect = DIALECTS[self._providers[part.place.account].dialect]

@@ -106,6 +106,9 @@ class Runner:
                     return refused(key, error)
                 if self._pause(_delay(error, attempt)):
                     return None
+            except Exception:  # left alone it would be asked, and paid for, again and again until the batch expires
+                log.exception("line %s of %s", key, run.id)
+                return refused(key, GatewayError("The gateway failed at this request."))
 
     def _answer(self, run: Run, body: dict[str, Any]) -> dict[str, Any]:
         """A chat goes to any deployment of its group that can answer it, anything else to the one it was meant for."""
@@ -123,8 +126,7 @@ class Runner:
             if item.file_id not in files:
                 raise NotFound(f"No such File object: {item.file_id[:200]}", param=item.param)
         answer = self._tools.dispatch.answer(Chat(body, found, files), caller)
-        whole: dict[str, Any] = json.loads(b"".join(answer.pieces))
-        return whole
+        return _object(run.place.provider, b"".join(answer.pieces))
 
 
 class RunnerThread:
@@ -152,6 +154,17 @@ class RunnerThread:
                 self._runner.run_once()
             except Exception as error:
                 log.warning("batch lines: they cannot be looked for now: %s", error)
+
+
+def _object(provider: str, answer: bytes) -> dict[str, Any]:
+    """The answer of a chat. A caller of the chat would be handed whatever it is; here it has to be an answer."""
+    try:
+        whole = json.loads(answer)
+    except ValueError:
+        whole = None
+    if not isinstance(whole, dict):
+        raise ProviderFailed(provider, f"{provider} answered with something that is not a JSON object.")
+    return whole
 
 
 def _delay(error: GatewayError, attempt: int) -> float:
