@@ -174,10 +174,6 @@ class BatchRepository:
         }
         return bool(self._db.write(self._sql["settle_batch"], params))
 
-    def doom_results(self) -> int:
-        """Marks results for deletion that no file shows any more; how many parts that were."""
-        return len(self._db.write(self._sql["doom_results"]))
-
     def forget_results(self, part: Part) -> None:
         """The part has left nothing at its provider."""
         self._db.write(self._sql["forget_results"], {"id": part.id})

@@ -64,6 +64,7 @@ CREATE TABLE batches (
 );
 CREATE INDEX batches_of_owner ON batches (owner, created_at DESC, id DESC);
 CREATE INDEX batches_of_team ON batches (team, created_at DESC, id DESC) WHERE team IS NOT NULL;
+CREATE INDEX batches_running ON batches (id) WHERE status IN ('in_progress', 'cancelling');
 CREATE INDEX batches_of_input ON batches (input_file_id);
 CREATE INDEX batches_to_tell ON batches (webhook_at) WHERE webhook_at IS NOT NULL;
 

@@ -123,14 +123,6 @@ UPDATE batch_parts SET
 WHERE id = %(id)s AND results = 'none'
 RETURNING batch_id;
 
--- name: doom_results
--- Results of batches whose output and error files are both gone are deleted at their providers.
-UPDATE batch_parts AS p SET results = 'deleting', attempts = 0, next_attempt_at = now()
-FROM batches AS b
-WHERE p.batch_id = b.id AND p.results = 'kept' AND b.ended_at IS NOT NULL
-    AND NOT EXISTS (SELECT FROM files AS f WHERE f.batch_id = b.id AND f.state = 'stored')
-RETURNING p.id;
-
 -- name: forget_results
 -- What a part left at its provider is gone, and what the gateway kept of it too.
 WITH gone AS (

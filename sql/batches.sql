@@ -73,19 +73,31 @@ WHERE id = %(id)s AND (%(admin)s OR owner = %(user_id)s OR team = %(team_id)s);
 
 -- name: list_batches
 -- A page of the caller's own and team's batches, newest first, of one status if one is given.
-SELECT * FROM batch_objects AS b
-WHERE (b.owner = %(user_id)s OR b.team = %(team_id)s)
-    AND (%(status)s::text IS NULL OR CASE
-        WHEN b.status IN ('in_progress', 'cancelling') AND b.collected IS TRUE THEN 'finalizing'
-        WHEN b.status = 'in_progress' AND b.in_progress_at IS NULL THEN 'validating'
-        ELSE b.status
-    END = %(status)s)
-    AND (%(after)s::text IS NULL OR (b.placed_at, b.id) < (
-        SELECT a.created_at, a.id FROM batches AS a
-        WHERE a.id = %(after)s AND (a.owner = %(user_id)s OR a.team = %(team_id)s)
-    ))
-ORDER BY b.placed_at DESC, b.id DESC
-LIMIT %(limit)s;
+WITH place AS (
+    SELECT created_at, id FROM batches WHERE id = %(after)s AND (owner = %(user_id)s OR team = %(team_id)s)
+), seen AS NOT MATERIALIZED (
+    SELECT b.id, b.created_at, b.owner, b.team FROM batches AS b
+    WHERE (%(after)s::text IS NULL OR (b.created_at, b.id) < (SELECT created_at, id FROM place))
+        AND (%(status)s::text IS NULL OR %(status)s = CASE
+            WHEN b.status NOT IN ('in_progress', 'cancelling') THEN b.status
+            WHEN NOT EXISTS (
+                SELECT FROM batch_parts AS p
+                WHERE p.batch_id = b.id AND p.state NOT IN ('completed', 'failed', 'expired', 'cancelled')
+            ) THEN 'finalizing'
+            WHEN b.status = 'in_progress' AND b.in_progress_at IS NULL THEN 'validating'
+            ELSE b.status
+        END)
+), mine AS (
+    SELECT id, created_at FROM seen WHERE owner = %(user_id)s
+    ORDER BY created_at DESC, id DESC LIMIT %(limit)s
+), ours AS (
+    SELECT id, created_at FROM seen WHERE team = %(team_id)s
+    ORDER BY created_at DESC, id DESC LIMIT %(limit)s
+), page AS (
+    SELECT id, created_at FROM mine UNION SELECT id, created_at FROM ours
+    ORDER BY created_at DESC, id DESC LIMIT %(limit)s
+)
+SELECT b.* FROM page JOIN batch_objects AS b USING (id) ORDER BY page.created_at DESC, page.id DESC;
 
 -- name: cancel_batch
 -- Asks for the end of a batch that runs; its parts are told at once.

@@ -60,10 +60,19 @@ RETURNING copies.file_id, copies.account, copies.provider, copies.state, copies.
 DELETE FROM copies WHERE file_id = %(file_id)s AND account = ANY(%(accounts)s::text[]) AND state = 'deleting';
 
 -- name: forget_files
--- Deleted files whose last copy is gone, those of their children included.
-DELETE FROM files
-WHERE state = 'deleting' AND NOT EXISTS (SELECT FROM copies WHERE copies.file_id = files.id)
-    AND NOT EXISTS (SELECT FROM files AS child JOIN copies ON copies.file_id = child.id WHERE child.parent = files.id);
+-- Deleted files whose last copy is gone, those of their children included. Where they were the last of a batch's files,
+-- its results wait for deletion from now on.
+WITH gone AS (
+    DELETE FROM files
+    WHERE state = 'deleting' AND NOT EXISTS (SELECT FROM copies WHERE copies.file_id = files.id)
+        AND NOT EXISTS (
+            SELECT FROM files AS child JOIN copies ON copies.file_id = child.id WHERE child.parent = files.id
+        )
+    RETURNING batch_id
+)
+UPDATE batch_parts SET results = 'deleting', attempts = 0, next_attempt_at = now()
+WHERE results = 'kept' AND batch_id IN (SELECT batch_id FROM gone)
+    AND NOT EXISTS (SELECT FROM files WHERE files.batch_id = batch_parts.batch_id AND files.state = 'stored');
 
 -- name: note_copy_error
 -- Why the last attempt at a waiting copy failed; the next one comes in `delay` seconds if given.

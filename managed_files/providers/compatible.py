@@ -10,12 +10,18 @@ from managed_files.providers.openai_server import OpenAIServer
 from managed_files.records import Account, Copy, Parameter, Upload
 from managed_files.upstream import Upstream
 
+_HOUR = 3600  # seconds
+
 
 class GroqBatches(OpenAIBatches):
     """Chats only, and smaller files. Source: Groq's SDK."""
 
     endpoints = (CHAT,)
     limits = BatchLimits(bytes=100_000_000)
+
+    def window(self, seconds: int) -> str:
+        """From a day to a week."""
+        return f"{max(24, seconds // _HOUR)}h"
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,18 +125,13 @@ class Batches:
     def content(self, file: File) -> Iterator[bytes]:
         """The lines of an output or error file, merged from the parts while they are read.
 
-        Raises what the first line raises; a provider that breaks later breaks the stream, so that nobody takes it for
+        Raises what the first block raises; a provider that breaks later breaks the stream, so that nobody takes it for
         the whole.
         """
         batch_id = file.batch_id or ""
         answered = self._repository.by_id(batch_id).output_file_id == file.id
-        lines = (
-            line.text
-            for part in self._repository.parts(batch_id)
-            for line in self._results.lines(part)
-            if line.answered == answered
-        )
-        return chain([next(lines, b"")], lines)
+        blocks = self._results.blocks(self._repository.parts(batch_id), answered=answered)
+        return chain([next(blocks, b"")], blocks)
 
     def _looked_after(self, batch_id: str) -> Future[Outcome[None]]:
         """Does beside the request what is due for the batch."""

@@ -7,7 +7,7 @@ from functools import partial
 
 from managed_files.batch_records import Job, JobOrder, JobState, Part
 from managed_files.batch_repository import BatchRepository
-from managed_files.errors import ConfigError, GatewayError, InvalidRequest, ProviderFailed
+from managed_files.errors import ConfigError, InvalidRequest, ProviderFailed
 from managed_files.fanout import Fanout
 from managed_files.ids import new_file_id
 from managed_files.providers.base import Provider
@@ -51,7 +51,6 @@ class Follower:
 
     def run_once(self) -> int:
         """Everything that is due now; how many steps that were."""
-        self._tools.repository.doom_results()
         steps = 0
         while parts := self._claimed():
             self._follow(parts)
@@ -90,8 +89,10 @@ class Follower:
             self._due(part)
         except ProviderFailed as failure:
             self._postpone(part, failure)
-        except (ConfigError, InvalidRequest) as error:
-            self._give_up(part, error)
+        except InvalidRequest as error:
+            self._end(part, Job("", JobState.FAILED, error=error.message))
+        except ConfigError as error:
+            self._wait_for_the_operator(part, error)
 
     def _due(self, part: Part) -> None:
         if part.results == "deleting":
@@ -106,10 +107,11 @@ class Follower:
             self._look_at_job(part, part.job)
 
     def _begin(self, part: Part) -> None:
-        api, deployment = self._place(part)
+        api = self._api(part)
         if api is None:
             self._tools.runs.begin(part, 0.0 if part.cancelling else self._pause)
             return
+        deployment = deployment_at(part.place, self._tools.deployments)
         job_id = self._found(part, deployment, api)
         if job_id is None and (part.cancelling or part.overdue):
             self._end(part, Job("", JobState.CANCELLED if part.cancelling else JobState.EXPIRED))
@@ -146,7 +148,7 @@ class Follower:
         copies = self._tools.files.copies_of_child(part.stored_as or "")
         copy = next((copy for copy in copies if copy.account == part.place.account), None)
         if copy is None or copy.state is CopyState.FAILED:
-            raise ConfigError("The provider has the lines of this batch no more. Upload them again.")
+            raise InvalidRequest("The provider has the lines of this batch no more. Upload them again.")
         if copy.state is not CopyState.READY:
             raise ProviderFailed(part.place.provider, "The provider still works on the batch's file.", retryable=True)
         return copy.stored_id
@@ -164,9 +166,9 @@ class Follower:
         self._end(part, job) if state.ended else self._note(part, job)
 
     def _look_at_job(self, part: Part, known: Job) -> None:
-        api, _ = self._place(part)
+        api = self._api(part)
         if api is None:
-            raise ConfigError(f"The account {part.place.account} takes no batches any more.")
+            raise ConfigError(f"The account {part.place.account} takes no such batches any more.")
         if part.cancelling or part.overdue:
             api.cancel(known.id)
         job = api.job(known.id)
@@ -190,24 +192,24 @@ class Follower:
             self._tools.repository.count(part, self._tools.results.count(part))
 
     def _discard(self, part: Part) -> None:
-        if part.job is not None:
-            api, deployment = self._place(part)
-            if api is not None:
-                api.discard(part.id, deployment, part.job)
+        if api := self._api(part):
+            api.discard(part.id, deployment_at(part.place, self._tools.deployments), part.job)
         self._tools.repository.forget_results(part)
 
-    def _place(self, part: Part) -> tuple[BatchApi | None, Deployment]:
-        """The deployment, and its provider's batches if they take such lines."""
-        deployment = deployment_at(part.place, self._tools.deployments)
-        api = self._tools.providers[part.place.account].batches()
-        return (api if api and part.endpoint in api.endpoints else None), deployment
+    def _api(self, part: Part) -> BatchApi | None:
+        """The account's batches, if they take such lines. Raises ConfigError for an account that is there no more."""
+        provider = self._tools.providers.get(part.place.account)
+        if provider is None:
+            raise ConfigError(f"The configuration has no account {part.place.account} any more.")
+        api = provider.batches()
+        return api if api and part.endpoint in api.endpoints else None
 
-    def _give_up(self, part: Part, error: GatewayError) -> None:
-        """Nothing but another configuration helps: a part without one fails its lines, what is done waits for it."""
-        if part.results == "deleting" or part.ended:
-            self._tools.repository.note_error(part, error.message, _LONGEST_DELAY)
-        else:
+    def _wait_for_the_operator(self, part: Part, error: ConfigError) -> None:
+        """A batch outlives a mistake in the configuration: only one that is overdue fails for it."""
+        if part.overdue and part.results == "none" and not part.ended:
             self._end(part, Job("", JobState.FAILED, error=error.message))
+        else:
+            self._tools.repository.note_error(part, error.message, _LONGEST_DELAY)
 
     def _postpone(self, part: Part, failure: ProviderFailed) -> None:
         """Looks at jobs are repeated for ever; a job that cannot be made fails its lines."""

@@ -1,0 +1,57 @@
+"""Batches whose model the operator takes out of the configuration, by mistake or for good."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.batching import FINAL, created, ended, line, looked_up, outcome, uploaded
+from tests.gateway import GEMINI, GPT, Bench, StandIns, settings_for
+from tests.gateway_fixtures import Sql
+
+Start = Callable[..., Bench]
+
+
+@pytest.fixture
+def start(url: str, stand_ins: StandIns) -> Iterator[Start]:
+    """Starts a gateway that knows only these models."""
+    benches: list[Bench] = []
+
+    def started(*models: str) -> Bench:
+        entries = [entry for entry in stand_ins.entries() if entry["model_name"] in models]
+        benches.append(Bench(settings_for(url, stand_ins, entries), stand_ins))
+        return benches[-1]
+
+    yield started
+    for bench in benches:
+        bench.close()
+
+
+def held(start: Start) -> str:
+    """A batch whose jobs are made and do not go on; its gateway has ended."""
+    bench = start(GPT, GEMINI)
+    bench.stand_ins.google.hold_batches()
+    batch_id = str(created(bench, uploaded(bench, line("a"), line("g", GEMINI)))["id"])
+    while "waiting" in {part["state"] for part in looked_up(bench, batch_id)["parts"]}:
+        bench.gateway.reconciler.run_once()
+    bench.close()
+    return batch_id
+
+
+def test_a_batch_waits_for_a_model_that_is_missing(start: Start, sql: Sql) -> None:
+    batch_id = held(start)
+    without = start(GPT)
+    without.stand_ins.google.release_batches()
+    sql("UPDATE batch_parts SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
+    while "no account" not in str(looked_up(without, batch_id)["parts"]):
+        without.gateway.reconciler.run_once()
+    status = looked_up(without, batch_id)["status"]
+    sql("UPDATE batch_parts SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
+    assert (status in FINAL, ended(start(GPT, GEMINI), batch_id)["status"]) == (False, "completed")
+
+
+def test_what_is_overdue_waits_no_longer(start: Start, sql: Sql) -> None:
+    batch_id = held(start)
+    sql("UPDATE batches SET expires_at = now()")
+    sql("UPDATE batch_parts SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
+    bench = start(GPT)
+    assert outcome(bench, ended(bench, batch_id))[1] == {"g": "batch_failed"}
