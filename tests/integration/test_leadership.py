@@ -60,8 +60,10 @@ def test_only_one_works_and_the_other_takes_over_when_it_stops(node: Node, stand
 def test_a_leader_that_loses_its_connection_does_not_stay_dead(node: Node, stand_ins: StandIns, sql: Sql) -> None:
     bench = node("only")
     done_by(stand_ins, sql, bench, "file-0")
-    held = "locktype = 'advisory' AND granted AND datname = current_database()"
-    killed = sql(f"SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON oid = database WHERE {held}")
+    killed = sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database AS d ON d.oid = database "
+        "WHERE locktype = 'advisory' AND granted AND d.datname = current_database()"
+    )
     assert (killed, done_by(stand_ins, sql, bench, "file-1")) == ([(True,)], "only")
 
 
