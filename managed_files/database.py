@@ -1,23 +1,20 @@
-"""The one door to PostgreSQL: a pool, rows as dicts, and psycopg's errors translated. Knows no table."""
+"""The one door to PostgreSQL: a pool, and psycopg's errors translated. Knows no table."""
 
-import json
 import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.pq import ConnStatus, ExecStatus
-from psycopg.pq.abc import PGresult
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from managed_files import tracing
+from managed_files.connection import LeanConnection
 from managed_files.errors import InvalidRequest, Unavailable
-from managed_files.queries import Query, numbered
+from managed_files.queries import Query
 
 log = logging.getLogger(__name__)
 logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it repeats what we raise, once a connection
@@ -28,49 +25,6 @@ _KEEPALIVE = (b"SET tcp_keepalives_idle = 10", b"SET tcp_keepalives_interval = 5
 _UNTELLABLE = "A value of the request holds a character that no text may hold, such as NUL."
 
 Row = dict[str, Any]
-
-
-class LeanConnection(psycopg.Connection[DictRow]):
-    """A connection that keeps what its next statement needs again."""
-
-    @cached_property
-    def kept(self) -> psycopg.Cursor[DictRow]:
-        """One cursor for all statements: a new one costs a third of a small statement's CPU."""
-        return self.cursor()
-
-    def value(self, query: Query, params: Mapping[str, str | None]) -> Any:
-        """The JSON value that a statement answers with, None without a row. By libpq: a cursor costs four times that.
-
-        Parameters go as text, which must be free of NUL, and PostgreSQL makes of them what the statement needs.
-        """
-        names = self._parameters.get(query.name)
-        if names is None:
-            names = self._prepare(query)
-        values = [value if value is None else value.encode() for value in map(params.get, names)]
-        answer = self.pgconn.exec_prepared(query.name.encode(), values)  # type: ignore[arg-type]  # None is NULL here too
-        result = self._checked(answer)
-        found = result.get_value(0, 0) if result.ntuples else None
-        return None if found is None else json.loads(found)
-
-    @cached_property
-    def _parameters(self) -> dict[str, tuple[str, ...]]:
-        """Names of parameters in their order, by the name of a statement that this connection has prepared."""
-        return {}
-
-    def _prepare(self, query: Query) -> tuple[str, ...]:
-        text, names = numbered(query)
-        self._checked(self.pgconn.prepare(query.name.encode(), text.encode()))
-        self._parameters[query.name] = names
-        return names
-
-    def _checked(self, result: PGresult) -> PGresult:
-        if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-            return result
-        if self.pgconn.status != ConnStatus.OK:
-            raise psycopg.OperationalError(result.get_error_message())
-        raise psycopg.errors.error_from_result(result)
-
-
 _Answer = TypeVar("_Answer")
 Pool = ConnectionPool[LeanConnection]
 _UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError)
@@ -95,7 +49,7 @@ class Database:
 
     def read(self, query: Query, params: Mapping[str, Any] | None = None) -> list[Row]:
         """All rows. Asked once more if the connection turns out to be dead. Raises Unavailable."""
-        return self._repeated(lambda connection: _rows(connection, query, params))
+        return self._repeated(lambda connection: connection.rows(query, params))
 
     def read_value(self, query: Query, params: Mapping[str, str | None]) -> Any:
         """The one JSON value that a statement answers with, None without a row. As `read`, at a third of its cost."""
@@ -105,7 +59,7 @@ class Database:
 
     def write(self, query: Query, params: Mapping[str, Any] | None = None) -> list[Row]:
         """Runs a statement that changes rows; returns what it returns. Raises Unavailable, and never repeats it."""
-        return self._run(lambda connection: _rows(connection, query, params))
+        return self._run(lambda connection: connection.rows(query, params))
 
     @contextmanager
     def leadership(self, number: int) -> Iterator[psycopg.Connection[DictRow] | None]:
@@ -167,11 +121,6 @@ class Database:
             num_workers=1,
             open=True,
         )
-
-
-def _rows(connection: LeanConnection, query: Query, params: Mapping[str, Any] | None) -> list[Row]:
-    cursor = connection.kept.execute(query.text.encode(), params)
-    return cursor.fetchall() if cursor.rownumber is not None else []
 
 
 def _unavailable(error: psycopg.Error) -> Unavailable:

@@ -8,6 +8,9 @@ from managed_files import queries
 from managed_files.database import Database, Row
 from managed_files.records import Caller, Copy, CopyState, File
 
+_PAGES = {"asc": "list_files_asc", "desc": "list_files_desc"}
+_PAGES_OF_PURPOSE = {"asc": "list_files_of_purpose_asc", "desc": "list_files_of_purpose_desc"}
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedCopy:
@@ -112,8 +115,8 @@ class FileRepository:
     def page(self, caller: Caller, *, after: str | None, limit: int, order: str, purpose: str | None) -> list[File]:
         """The caller's own and its team's files; `order` is asc or desc by creation."""
         params = _identity(caller) | {"after": after, "limit": limit, "purpose": purpose}
-        query = self._sql["list_files_asc" if order == "asc" else "list_files_desc"]
-        return [_file(row) for row in self._db.read(query, params)]
+        name = _PAGES[order] if purpose is None else _PAGES_OF_PURPOSE[order]
+        return [_file(row) for row in self._db.read(self._sql[name], params)]
 
     def begin_delete(self, file_id: str, actor: str, grace: float) -> list[Copy]:
         """Takes the file from sight; returns the copies that the caller of this has `grace` seconds to delete."""

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from flask import Blueprint, Request, Response
+from werkzeug.datastructures import Headers
 
 from managed_files import tracing
 from managed_files.errors import InvalidRequest, SpoolBroken, TooLarge, UnsupportedMediaType
@@ -12,6 +13,15 @@ from managed_files.web.auth import Authenticator
 from managed_files.web.incoming import incoming
 
 _SMALL_BYTES = 1024 * 1024  # more than this is read for known callers only, which costs a statement of its own
+
+
+class Answer(Response):
+    """Its headers go out as they are. The parent copies them one by one to complete a Location, which there is not."""
+
+    def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
+        if self.is_sequence:
+            self.headers["Content-Length"] = str(sum(map(len, self.response)))
+        return self.headers
 
 
 def blueprint(auth: Authenticator, completions: Completions, max_request_bytes: int) -> Blueprint:
@@ -27,7 +37,7 @@ def blueprint(auth: Authenticator, completions: Completions, max_request_bytes: 
         body = _checked(_read(request, length, max_request_bytes))
         tracing.current().model = body["model"]
         answer = completions.create(credentials, body)
-        response = Response(answer.pieces, content_type=answer.content_type, headers=answer.headers)
+        response = Answer(answer.pieces, content_type=answer.content_type, headers=answer.headers)
         if answer.content_type.startswith("text/event-stream"):
             response.headers["Cache-Control"] = "no-cache"
             response.headers["X-Accel-Buffering"] = "no"  # asks a proxy in front not to hold events back

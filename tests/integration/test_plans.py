@@ -50,8 +50,9 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "oldest first": ("list_files_asc", PAGE),
     "deep page": ("list_files_desc", PAGE | {"after": "file-15001"}),
     "deep page, oldest first": ("list_files_asc", PAGE | {"after": "file-5001"}),
-    "of one purpose": ("list_files_desc", PAGE | {"purpose": "batch"}),
-    "deep page of one purpose": ("list_files_desc", PAGE | {"purpose": "batch", "after": "file-15001"}),
+    "of one purpose": ("list_files_of_purpose_desc", PAGE | {"purpose": "batch"}),
+    "of one purpose, oldest first": ("list_files_of_purpose_asc", PAGE | {"purpose": "batch"}),
+    "deep page of one purpose": ("list_files_of_purpose_desc", PAGE | {"purpose": "batch", "after": "file-15001"}),
     "without a team": ("list_files_desc", PAGE | {"team_id": None}),
     "after a file that is gone": ("list_files_desc", PAGE | {"after": "file-mf-gone"}),
     "one file": ("file_of_caller", {**CALLER, "id": "file-77"}),
@@ -106,3 +107,13 @@ def most_rows(node: dict[str, Any]) -> float:
     """The most rows that any node of the plan has read, rows that its filter threw away included."""
     own = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
     return max([float(own), *(most_rows(inner) for inner in node.get("Plans", ()))])
+
+
+def test_a_page_of_many_files_is_planned_once(many: psycopg.Connection) -> None:
+    with psycopg.connect(many.info.dsn) as connection, connection.transaction(force_rollback=True):
+        connection.execute("UPDATE files SET owner = 'user-1'")
+        connection.execute("ANALYZE files")
+        for _ in range(12):  # PostgreSQL plans the first five times anew, then chooses
+            connection.execute(SQL["list_files_desc"].text.encode(), PAGE, prepare=True)
+        row = connection.execute("SELECT max(generic_plans) FROM pg_prepared_statements").fetchone()
+    assert row == (7,)
