@@ -1,8 +1,10 @@
 """What became of a part's lines, in OpenAI's shape and under the client's ids. Every line comes exactly once."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from threading import Semaphore
 from typing import Any
 
 from managed_files.batch_lines import dumped
@@ -23,6 +25,8 @@ _UNANSWERED = {
     "failed": ("batch_failed", "The provider did not run this part of the batch."),
 }
 _NO_ANSWER = ("no_answer", "The provider gave no answer to this request.")
+_BLOCK = 64 * 1024  # bytes; whoever sends something lets other threads take their turns
+_AT_ONCE = 2  # parts that a process counts at the same time: the more are busy, the longer do all requests wait
 _USAGE = ("input_tokens", "output_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
 
 
@@ -54,6 +58,7 @@ class Results:
         self._deployments = deployments
         self._repository = repository
         self._runs = runs
+        self._counting = Semaphore(_AT_ONCE)
 
     def lines(self, part: Part) -> Iterator[OutputLine]:
         """Every line of the part, those without an answer last. Memory holds ids, not answers."""
@@ -68,8 +73,24 @@ class Results:
         for key, custom_id in waiting.items():
             yield self._line(part, custom_id, LineResult(key, None, code=code, message=message))
 
+    def blocks(self, parts: Iterable[Part], *, answered: bool) -> Iterator[bytes]:
+        """The output file of these parts, or their error file, some lines at a time."""
+        block = bytearray()
+        for line in chain.from_iterable(map(self.lines, parts)):
+            if line.answered == answered:
+                block += line.text
+            if len(block) >= _BLOCK:
+                yield bytes(block)
+                block.clear()
+        if block:
+            yield bytes(block)
+
     def count(self, part: Part) -> Count:
-        """What the part's lines come to. Asks for all of them."""
+        """What the part's lines come to. Asks for all of them, once its turn has come."""
+        with self._counting:
+            return self._counted(part)
+
+    def _counted(self, part: Part) -> Count:
         sizes, numbers, usage = {True: 0, False: 0}, {True: 0, False: 0}, dict.fromkeys(_USAGE, 0)
         for line in self.lines(part):
             sizes[line.answered] += len(line.text)
