@@ -40,16 +40,11 @@ class Azure(OpenAIFiles):
     def __init__(self, account: Account, upstream: Upstream):
         super().__init__(account, upstream)
         self._version = str(account.params.get("api_version") or "v1")
-        base = account.params["api_base"].rstrip("/")
-        self._v1 = self._version in _V1 or base.endswith("/openai/v1")
-        self._base = f"{base.removesuffix('/v1').removesuffix('/openai')}/openai{'/v1' if self._v1 else ''}"
         self._refuses_user_data = False
         self._batches = AzureBatches(self)
 
     def url(self, path: str, **query: str) -> str:
-        if not self._v1 or self._version == "preview":
-            query["api-version"] = self._version
-        return with_query(f"{self._base}/{path}", query)
+        return self._url(self._version, path, query)
 
     def headers(self) -> dict[str, str]:
         if token := self.account.params.get("azure_ad_token"):
@@ -58,7 +53,7 @@ class Azure(OpenAIFiles):
 
     def fields(self, upload: Upload) -> dict[str, str]:
         """The dated API knows no `expires_after`; the gateway ends the file's life itself."""
-        return super().fields(upload if self._v1 else replace(upload, expires_after=None))
+        return super().fields(upload if self._is_v1(self._version) else replace(upload, expires_after=None))
 
     def upload(self, upload: Upload) -> Copy:
         """Azure has long refused the purpose `user_data` with a 400; `assistants` does the same there."""
@@ -80,5 +75,17 @@ class Azure(OpenAIFiles):
         return self._batches
 
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
-        path = "chat/completions" if self._v1 else f"deployments/{quote(deployment.model, safe='')}/chat/completions"
-        return ChatEndpoint(self.url(path), {**self.headers(), "Content-Type": "application/json"})
+        """By the entry's own version: entries of one account share its files, and may call differently."""
+        version = str(deployment.params.get("api_version") or self._version)
+        dated = f"deployments/{quote(deployment.model, safe='')}/chat/completions"
+        url = self._url(version, "chat/completions" if self._is_v1(version) else dated, {})
+        return ChatEndpoint(url, {**self.headers(), "Content-Type": "application/json"})
+
+    def _is_v1(self, version: str) -> bool:
+        return version in _V1 or self.account.params["api_base"].rstrip("/").endswith("/openai/v1")
+
+    def _url(self, version: str, path: str, query: dict[str, str]) -> str:
+        v1 = self._is_v1(version)
+        resource = self.account.params["api_base"].rstrip("/").removesuffix("/v1").removesuffix("/openai")
+        versioned = query if v1 and version != "preview" else {**query, "api-version": version}
+        return with_query(f"{resource}/openai{'/v1' if v1 else ''}/{path}", versioned)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from managed_files.errors import ProviderFailed
 from managed_files.providers.base import ChatEndpoint, Provider
 from managed_files.providers.gcs import Bucket
 from managed_files.providers.google_credentials import GoogleCredentials
@@ -33,7 +34,7 @@ class VertexAI(Provider):
         Parameter("vertex_project", env=("VERTEXAI_PROJECT", "GOOGLE_CLOUD_PROJECT"), identity=True),
         Parameter("vertex_location", env=("VERTEXAI_LOCATION", "GOOGLE_CLOUD_LOCATION"), default=DEFAULT_LOCATION),
         Parameter("vertex_credentials", identity=True, secret=True),
-        Parameter("gcs_bucket_name", env=("GCS_BUCKET_NAME",), identity=True, required=True),
+        Parameter("gcs_bucket_name", env=("GCS_BUCKET_NAME",), identity=True),
         Parameter("storage_endpoint", env=("STORAGE_EMULATOR_HOST",), default=_STORAGE, identity=True),
         Parameter("api_base"),
     )
@@ -44,16 +45,17 @@ class VertexAI(Provider):
         self._credentials = GoogleCredentials(params.get("vertex_credentials"), self.name, upstream)
         wire = Wire(self.name, upstream, float(params.get("timeout") or 600))
         endpoint = params.get("storage_endpoint") or _STORAGE
-        self._bucket = Bucket(endpoint, params["gcs_bucket_name"], wire, self._credentials.headers)
-        self._batches = VertexBatches(params, wire, self._bucket, self._credentials)
+        location = params.get("gcs_bucket_name")
+        self._bucket = Bucket(endpoint, location, wire, self._credentials.headers) if location else None
+        self._batches = VertexBatches(params, wire, self._store, self._credentials)
 
     def planned_id(self, upload: Upload) -> str:
-        return self._bucket.uri(upload.file_id, upload.filename)
+        return self._store().uri(upload.file_id, upload.filename)
 
     def upload(self, upload: Upload) -> Copy:
         """The object can be used as soon as it is complete. Its life ends with the gateway's file, not by itself."""
         uri = self.planned_id(upload)
-        self._bucket.store(uri, upload)
+        self._store().store(uri, upload)
         return Copy(upload.file_id, self.account.name, self.name, CopyState.READY, uri, upload.mime_type)
 
     def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
@@ -63,10 +65,10 @@ class VertexAI(Provider):
         return resolved
 
     def delete(self, remote_id: str) -> None:
-        self._bucket.delete(remote_id)
+        self._store().delete(remote_id)
 
     def content(self, remote_id: str, purpose: str) -> Iterator[bytes]:
-        return self._bucket.content(remote_id)
+        return self._store().content(remote_id)
 
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
         # without alt=sse the stream is one JSON array
@@ -77,6 +79,16 @@ class VertexAI(Provider):
 
     def batches(self) -> VertexBatches:
         return self._batches
+
+    def _store(self) -> Bucket:
+        """Whoever only chats needs none."""
+        if self._bucket is None:
+            raise ProviderFailed(
+                self.name,
+                "vertex_ai: no bucket for files. Set gcs_bucket_name in the entry, or GCS_BUCKET_NAME.",
+                upstream_status=400,
+            )
+        return self._bucket
 
 
 def _model(model: str) -> str:

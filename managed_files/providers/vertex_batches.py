@@ -1,7 +1,7 @@
 """Vertex AI's batch prediction jobs, which read from and write to Cloud Storage. Source: aiplatform v1, its docs."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 from urllib.parse import urlencode
@@ -33,7 +33,9 @@ class VertexBatches(BatchApi):
     holds_input = True
     limits = BatchLimits(lines=200_000, bytes=1_000_000_000)
 
-    def __init__(self, params: Mapping[str, Any], wire: Wire, bucket: Bucket, credentials: GoogleCredentials):
+    def __init__(
+        self, params: Mapping[str, Any], wire: Wire, bucket: Callable[[], Bucket], credentials: GoogleCredentials
+    ):
         self._params = params
         self._wire = wire
         self._bucket = bucket
@@ -96,7 +98,7 @@ class VertexBatches(BatchApi):
     def results(self, job: Job) -> Iterator[LineResult]:
         """Output may be split into any number of objects; what a job wrote while it ran lies below a folder more."""
         for folder in job.outputs:
-            for uri in self._bucket.below(folder):
+            for uri in self._bucket().below(folder):
                 name = uri.removeprefix(f"{folder.rstrip('/')}/")
                 if name.startswith("predictions"):
                     yield from self._results_in(uri)
@@ -106,8 +108,8 @@ class VertexBatches(BatchApi):
         name = job.id if job else self.find(part_id, deployment, 0)
         if name is not None:
             self._delete(name)
-        for uri in self._bucket.below(self._folder(part_id)):
-            self._bucket.delete(uri)
+        for uri in self._bucket().below(self._folder(part_id)):
+            self._bucket().delete(uri)
 
     def _delete(self, job_id: str) -> None:
         """Only a job that has ended can be deleted: one that has not is asked to end, for the next time."""
@@ -121,14 +123,14 @@ class VertexBatches(BatchApi):
 
     def _results_in(self, uri: str) -> Iterator[LineResult]:
         """A line without our label cannot be told from others, and so counts as missing."""
-        with closing(self._bucket.content(uri)) as pieces:
+        with closing(self._bucket().content(uri)) as pieces:
             for line in objects_in(pieces, self._wire):
                 labels = (line.get("request") or {}).get("labels") or {}
                 if _KEY in labels:
                     yield _result(labels[_KEY], line)
 
     def _folder(self, part_id: str) -> str:
-        return self._bucket.uri(_FOLDER, part_id)
+        return self._bucket().uri(_FOLDER, part_id)
 
     def _jobs(self, deployment: Deployment) -> str:
         place = place_of(deployment, self._credentials.project)

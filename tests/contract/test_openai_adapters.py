@@ -234,6 +234,13 @@ def test_azure_flavours(openai: OpenAIBench, base: str, version: str | None, url
     assert endpoint(openai, deployment) == (url, {"api-key": "k"})
 
 
+def test_an_entry_is_called_by_its_own_version(openai: OpenAIBench) -> None:
+    dated = deployed("azure", api_base="http://r", api_version="2024-10-21", api_key="k")
+    newer = replace(dated, params={**dated.params, "api_version": "v1"})
+
+    assert endpoint(openai, newer)[0] == "http://r/openai/v1/chat/completions"
+
+
 def test_an_entra_token_goes_before_the_key(openai: OpenAIBench) -> None:
     deployment = deployed("azure", api_base="http://r", api_key="k", azure_ad_token="t")
 

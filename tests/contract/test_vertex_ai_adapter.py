@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from managed_files.errors import ProviderFailed
 from managed_files.providers.vertex_ai import VertexAI
 from managed_files.records import Account, Copy, CopyState, Deployment, Upload
 from managed_files.sandbox.google import GoogleSandbox
@@ -96,3 +97,10 @@ def test_the_clients_own_format_wins() -> None:
     part = adapter().resolve(copy, {"type": "file", "file": {"file_id": "file-1", "format": "text/html"}})
 
     assert part["file"]["format"] == "text/html"
+
+
+def test_chats_need_no_bucket_and_files_are_told_what_is_missing() -> None:
+    without = adapter(gcs_bucket_name=None)
+    with pytest.raises(ProviderFailed, match="Set gcs_bucket_name in the entry") as refused, Spool() as spool:
+        without.planned_id(Upload("file-mf-x", "a.pdf", "application/pdf", "user_data", spool))
+    assert refused.value.http_status == 400

@@ -105,9 +105,9 @@ def test_a_missing_variable_of_general_settings_is_named() -> None:
 
 
 def test_a_missing_parameter_is_named_with_its_variable() -> None:
-    raw = {"model_list": [{"model_name": "gemini", "litellm_params": {"model": "vertex_ai/gemini-2.0-flash"}}]}
+    raw = {"model_list": [{"model_name": "gemini", "litellm_params": {"model": "gemini/gemini-2.0-flash"}}]}
     assert refusal(raw) == (
-        "model_list[0] (gemini).litellm_params.gcs_bucket_name is missing. Add it or set GCS_BUCKET_NAME."
+        "model_list[0] (gemini).litellm_params.api_key is missing. Add it or set GEMINI_API_KEY."
     )
 
 
