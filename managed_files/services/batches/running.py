@@ -24,6 +24,7 @@ from managed_files.services.references import references
 
 _ATTEMPTS = 6  # at a line whose failure may pass; nobody waits for it, so that there is more time than in a chat
 _LONGEST_PAUSE = 60.0  # seconds
+_PATIENCE = 5.0  # seconds
 _INTERVAL = 1.0  # seconds between two looks for lines
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Runner:
         self._tools = tools
         self._pause = pause or threading.Event().wait
         self._busy: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
 
     def run_once(self) -> int:
         """Begins every chunk for which there is a free slot; how many those are."""
@@ -60,8 +61,13 @@ class Runner:
             begun += 1
         return begun
 
+    def wait(self, timeout: float) -> None:
+        """Blocks until nothing runs, for `timeout` seconds at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._busy.total(), timeout)
+
     def _claimed(self) -> Run | None:
-        with self._lock:
+        with self._changed:
             free = [account for account, slots in self._tools.slots.items() if self._busy[account] < slots]
             run = self._tools.runs.claim(free, self._tools.leases.lease) if free else None
             if run is not None:
@@ -71,19 +77,23 @@ class Runner:
     def _run(self, run: Run) -> None:
         try:
             with self._tools.leases.hold(run.id):
-                if self._all_done(run):
-                    self._tools.runs.end(run)
+                done = self._all_done(run)
+            if done:
+                self._tools.runs.end(run)
+            else:
+                self._tools.runs.renew_leases([run.id], 0.0)  # free for whoever comes next, if it is wanted at all
         except Unavailable:
             log.warning("lines of %s are left to the next node, as the database does not answer", run.batch_id)
         finally:
-            with self._lock:
+            with self._changed:
                 self._busy[run.place.account] -= 1
+                self._changed.notify_all()
 
     def _all_done(self, run: Run) -> bool:
         for line in map(json.loads, run.lines):
             if line["custom_id"] in run.done:
                 continue
-            if not self._tools.runs.is_wanted(run):
+            if self._pause(0) or not self._tools.runs.is_wanted(run):
                 return False
             result = self._answered(run, line)
             if result is None:
@@ -136,17 +146,22 @@ class RunnerThread:
         self._runner = runner
         self._stop = stop
         self._interval = interval
+        self._thread: threading.Thread | None = None
         self._pid = 0
 
     def start(self) -> None:
         """Idempotent within a process; a forked child starts its own."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
-            threading.Thread(target=self._run, name="batch lines", daemon=True).start()
+            self._thread = threading.Thread(target=self._run, name="batch lines", daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
-        """Ends after the lines that run now; their chunks are taken up again by whoever comes first."""
+        """Gives the lines that run now a few seconds; their chunks are taken up again by whoever comes first."""
         self._stop.set()
+        if self._thread is not None and self._pid == os.getpid():
+            self._thread.join(_PATIENCE)
+            self._runner.wait(_PATIENCE)
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):
