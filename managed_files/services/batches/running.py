@@ -5,25 +5,17 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from managed_files.batch_records import CHAT, LineResult, Run
-from managed_files.errors import GatewayError, NotFound, ProviderFailed, Unavailable
+from managed_files.batch_records import Run
+from managed_files.errors import ProviderFailed, Unavailable
 from managed_files.fanout import Fanout
-from managed_files.providers.batches import refused
-from managed_files.records import Caller, Deployment
-from managed_files.repository import FileRepository
 from managed_files.run_repository import RunRepository
-from managed_files.services.batches.places import deployment_at
-from managed_files.services.calls import Calls, Chat
-from managed_files.services.dispatch import Dispatch
+from managed_files.services.batches.asking import Asking
 from managed_files.services.leases import LeaseKeeper
-from managed_files.services.references import references
 
-_ATTEMPTS = 6  # at a line whose failure may pass; nobody waits for it, so that there is more time than in a chat
-_LONGEST_PAUSE = 60.0  # seconds
 _PATIENCE = 5.0  # seconds
 _INTERVAL = 1.0  # seconds between two looks for lines
 log = logging.getLogger(__name__)
@@ -34,10 +26,7 @@ class Runners:
     """What lines are run with. `slots`: account → how many of its lines a process runs at the same time."""
 
     runs: RunRepository
-    files: FileRepository
-    dispatch: Dispatch
-    calls: Calls
-    deployments: Sequence[Deployment]
+    asking: Asking
     leases: LeaseKeeper
     fanout: Fanout
     slots: Mapping[str, int]
@@ -46,10 +35,8 @@ class Runners:
 class Runner:
     """A line's result is written down before the next line begins, so that no finished line is ever run again."""
 
-    def __init__(self, tools: Runners, pause: Callable[[float], object] | None = None):
-        """`pause` waits a number of seconds between two attempts; it returns true when the process is to end."""
+    def __init__(self, tools: Runners):
         self._tools = tools
-        self._pause = pause or threading.Event().wait
         self._busy: Counter[str] = Counter()
         self._changed = threading.Condition()
 
@@ -93,50 +80,13 @@ class Runner:
         for line in map(json.loads, run.lines):
             if line["custom_id"] in run.done:
                 continue
-            if self._pause(0) or not self._tools.runs.is_wanted(run):
+            if self._tools.asking.pause(0) or not self._tools.runs.is_wanted(run):
                 return False
-            result = self._answered(run, line)
+            result = self._tools.asking.answered(run, line)
             if result is None:
                 return False
             self._tools.runs.keep(run, result)
         return True
-
-    def _answered(self, run: Run, line: Mapping[str, Any]) -> LineResult | None:
-        """What came of the line, in OpenAI's words; None if the process ends before it is clear."""
-        key, attempt = line["custom_id"], 0
-        while True:
-            try:
-                return LineResult(key, 200, self._answer(run, line["body"]))
-            except Unavailable:
-                raise
-            except GatewayError as error:
-                attempt += 1
-                passing = isinstance(error, ProviderFailed) and error.retryable
-                if not passing or attempt == _ATTEMPTS:
-                    return refused(key, error)
-                if self._pause(_delay(error, attempt)):
-                    return None
-            except Exception:  # left alone it would be asked, and paid for, again and again until the batch expires
-                log.exception("line %s of %s", key, run.id)
-                return refused(key, GatewayError("The gateway failed at this request."))
-
-    def _answer(self, run: Run, body: dict[str, Any]) -> dict[str, Any]:
-        """A chat goes to any deployment of its group that can answer it, anything else to the one it was meant for."""
-        if run.endpoint == CHAT:
-            return self._chat(run, body)
-        deployment = deployment_at(run.place, self._tools.deployments)
-        return self._tools.calls.pass_on(deployment, run.endpoint, body)
-
-    def _chat(self, run: Run, body: dict[str, Any]) -> dict[str, Any]:
-        caller = Caller(run.owner, run.team)
-        found = references(body)
-        ids = list(dict.fromkeys(item.file_id for item in found))
-        files = self._tools.files.files_of_caller(ids, caller) if ids else {}
-        for item in found:
-            if item.file_id not in files:
-                raise NotFound(f"No such File object: {item.file_id[:200]}", param=item.param)
-        answer = self._tools.dispatch.answer(Chat(body, found, files), caller)
-        return _object(run.place.provider, b"".join(answer.pieces))
 
 
 class RunnerThread:
@@ -180,10 +130,3 @@ def _object(provider: str, answer: bytes) -> dict[str, Any]:
     if not isinstance(whole, dict):
         raise ProviderFailed(provider, f"{provider} answered with something that is not a JSON object.")
     return whole
-
-
-def _delay(error: GatewayError, attempt: int) -> float:
-    """Seconds before the next attempt: as the provider asks, else exponential."""
-    told = error.retry_after or ""
-    asked = float(told) if told.isdecimal() else 0.0
-    return float(min(_LONGEST_PAUSE, max(asked, 2.0**attempt)))

@@ -11,6 +11,7 @@ from managed_files.fanout import Fanout
 from managed_files.providers.base import Provider
 from managed_files.run_repository import RunRepository
 from managed_files.services.attempt import Tools
+from managed_files.services.batches.asking import Asking
 from managed_files.services.batches.batches import Batches
 from managed_files.services.batches.following import Follower, Followers
 from managed_files.services.batches.intake import Rewriting
@@ -81,8 +82,9 @@ def _runner(settings: Settings, runs: RunRepository, tools: Tools, calls: Calls,
     """For the lines of accounts whose provider has no batch API."""
     stop, slots = threading.Event(), _slots(tools.providers, settings.batch_concurrency)
     threads = Fanout(max(1, sum(slots.values())))
-    runners = Runners(runs, tools.repository, dispatch, calls, settings.deployments, LeaseKeeper(runs), threads, slots)
-    return RunnerThread(Runner(runners, stop.wait), stop, settings.batch_interval)
+    asking = Asking(tools.repository, dispatch, calls, settings.deployments, stop.wait)
+    runners = Runners(runs, asking, LeaseKeeper(runs), threads, slots)
+    return RunnerThread(Runner(runners), stop, settings.batch_interval)
 
 
 def _slots(providers: Mapping[str, Provider], usual: int) -> dict[str, int]:

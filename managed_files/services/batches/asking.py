@@ -1,0 +1,75 @@
+"""Asks for one line of a batch, with the patience of somebody for whom nobody waits. Knows no chunk and no table."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from managed_files.batch_records import CHAT, LineResult, Run
+from managed_files.errors import GatewayError, NotFound, ProviderFailed, Unavailable
+from managed_files.providers.batches import refused
+from managed_files.records import Caller, Deployment
+from managed_files.repository import FileRepository
+from managed_files.services.batches.places import deployment_at
+from managed_files.services.calls import Calls, Chat
+from managed_files.services.dispatch import Dispatch
+from managed_files.services.references import references
+
+_ATTEMPTS = 6  # at a line whose failure may pass
+_LONGEST_PAUSE = 60.0  # seconds
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """`pause` waits a number of seconds; it returns true when the process is to end."""
+
+    files: FileRepository
+    dispatch: Dispatch
+    calls: Calls
+    deployments: Sequence[Deployment]
+    pause: Callable[[float], object]
+
+    def answered(self, run: Run, line: Mapping[str, Any]) -> LineResult | None:
+        """What came of the line, in OpenAI's words; None if the process ends before it is clear."""
+        key, attempt = line["custom_id"], 0
+        while True:
+            try:
+                return LineResult(key, 200, self._answer(run, line["body"]))
+            except Unavailable:
+                raise
+            except GatewayError as error:
+                attempt += 1
+                passing = isinstance(error, ProviderFailed) and error.retryable
+                if not passing or attempt == _ATTEMPTS:
+                    return refused(key, error)
+                if self.pause(_delay(error, attempt)):
+                    return None
+            except Exception:  # left alone it would be asked, and paid for, again and again until the batch expires
+                log.exception("line %s of %s", key, run.id)
+                return refused(key, GatewayError("The gateway failed at this request."))
+
+    def _answer(self, run: Run, body: dict[str, Any]) -> dict[str, Any]:
+        """A chat goes to any deployment of its group that can answer it, anything else to the one it was meant for."""
+        if run.endpoint == CHAT:
+            return self._chat(run, body)
+        deployment = deployment_at(run.place, self.deployments)
+        return self.calls.pass_on(deployment, run.endpoint, body)
+
+    def _chat(self, run: Run, body: dict[str, Any]) -> dict[str, Any]:
+        caller = Caller(run.owner, run.team)
+        found = references(body)
+        ids = list(dict.fromkeys(item.file_id for item in found))
+        files = self.files.files_of_caller(ids, caller) if ids else {}
+        for item in found:
+            if item.file_id not in files:
+                raise NotFound(f"No such File object: {item.file_id[:200]}", param=item.param)
+        answer = self.dispatch.answer(Chat(body, found, files), caller)
+        return _object(run.place.provider, b"".join(answer.pieces))
+
+
+def _delay(error: GatewayError, attempt: int) -> float:
+    """Seconds before the next attempt: as the provider asks, else exponential."""
+    told = error.retry_after or ""
+    asked = float(told) if told.isdecimal() else 0.0
+    return float(min(_LONGEST_PAUSE, max(asked, 2.0**attempt)))
