@@ -73,3 +73,14 @@ def _delay(error: GatewayError, attempt: int) -> float:
     told = error.retry_after or ""
     asked = float(told) if told.isdecimal() else 0.0
     return float(min(_LONGEST_PAUSE, max(asked, 2.0**attempt)))
+
+
+def _object(provider: str, answer: bytes) -> dict[str, Any]:
+    """The answer of a chat. A caller of the chat would be handed whatever it is; here it has to be an answer."""
+    try:
+        whole = json.loads(answer)
+    except ValueError:
+        whole = None
+    if not isinstance(whole, dict):
+        raise ProviderFailed(provider, f"{provider} answered with something that is not a JSON object.")
+    return whole

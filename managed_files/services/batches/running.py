@@ -7,10 +7,9 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from managed_files.batch_records import Run
-from managed_files.errors import ProviderFailed, Unavailable
+from managed_files.errors import Unavailable
 from managed_files.fanout import Fanout
 from managed_files.run_repository import RunRepository
 from managed_files.services.batches.asking import Asking
@@ -119,14 +118,3 @@ class RunnerThread:
                 self._runner.run_once()
             except Exception as error:
                 log.warning("batch lines: they cannot be looked for now: %s", error)
-
-
-def _object(provider: str, answer: bytes) -> dict[str, Any]:
-    """The answer of a chat. A caller of the chat would be handed whatever it is; here it has to be an answer."""
-    try:
-        whole = json.loads(answer)
-    except ValueError:
-        whole = None
-    if not isinstance(whole, dict):
-        raise ProviderFailed(provider, f"{provider} answered with something that is not a JSON object.")
-    return whole
