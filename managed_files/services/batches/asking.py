@@ -1,5 +1,6 @@
 """Asks for one line of a batch, with the patience of somebody for whom nobody waits. Knows no chunk and no table."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
