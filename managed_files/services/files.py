@@ -81,6 +81,12 @@ class Files:
                 return Content(file, self._providers[copy.account].content(copy.stored_id, file.purpose))
             except ContentUnavailable:
                 continue
+        if file.purpose == "batch" and not file.copies:
+            raise ContentUnavailable(
+                f"The content of {file_id} cannot be downloaded: its lines were rewritten for their providers. "
+                "Keep the original.",
+                param="id",
+            )
         holders = ", ".join(sorted({copy.provider for copy in ready})) or "no provider"
         raise ContentUnavailable(
             f"The content of {file_id} cannot be downloaded: it is held by {holders}, and none of them returns the "

@@ -143,3 +143,8 @@ def test_a_repeated_upload_with_one_idempotency_key_is_one_file(bench: Bench) ->
 def test_a_batch_is_made_of_any_number_of_jobs(bench: Bench) -> None:
     batch = created(bench, uploaded(bench, line("a"), line("b", GEMINI), line("c", AZURE), line("d")))
     assert [(part["model_group"], part["lines"]) for part in batch["parts"]] == [(GPT, 2), (GEMINI, 1), (AZURE, 1)]
+
+
+def test_the_lines_of_an_input_are_not_given_back(bench: Bench) -> None:
+    answer = bench.call("GET", f"/files/{uploaded(bench, line('a'))}/content")
+    assert (answer.status_code, "rewritten for their providers" in answer.get_json()["error"]["message"]) == (400, True)

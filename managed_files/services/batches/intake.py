@@ -46,7 +46,8 @@ class Intake:
         self._now = time.time()
         self._findings = Findings()
         self._checker = LineChecker(self._findings, rewriting.most.lines)
-        self._rest = b""
+        self._rest: list[bytes] = []  # of a line that is not complete: joined once, however long it grows
+        self._rest_size = 0
         self._size = 0
         self._gathered: list[tuple[Line, list[Reference]]] = []
         self._gathered_bytes = 0
@@ -60,15 +61,19 @@ class Intake:
         self._size += len(data)
         if self._size > self._with.most.bytes:
             raise TooLarge(f"The file has more than {self._with.most.bytes} bytes, too many for a batch. Split it.")
-        *whole, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > _LONGEST_LINE:
+        whole, newline, rest = data.rpartition(b"\n")
+        if newline:
+            complete, self._rest, self._rest_size = b"".join((*self._rest, whole)), [], 0
+            for raw in complete.split(b"\n"):
+                self._take(raw)
+        self._rest.append(rest)
+        self._rest_size += len(rest)
+        if self._rest_size > _LONGEST_LINE:
             raise InvalidRequest(f"The file has a line of more than {_LONGEST_LINE} bytes.", param="file")
-        for raw in whole:
-            self._take(raw)
 
     def finish(self) -> list[Unit]:
         """Every input, complete, the default target's first. Raises InvalidRequest with what is wrong."""
-        self._take(self._rest)
+        self._take(b"".join(self._rest))
         self._rewrite()
         self._findings.check()
         if not self._checker.count:

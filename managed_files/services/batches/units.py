@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from managed_files.batch_records import BatchLimits
 from managed_files.custom_ids import CustomIds
+from managed_files.providers.batches import json_lines
 from managed_files.records import Deployment
 from managed_files.spool import Spool
 
@@ -83,14 +84,12 @@ class Units:
 
 def chunks(unit: Unit, most_lines: int, most_bytes: int) -> Iterator[bytes]:
     """A finished unit's lines in pieces of so many whole lines; a longer line is a piece of its own."""
-    reader, rest, gathered, size = unit.spool.open(), b"", list[bytes](), 0
-    while data := reader.read(_BLOCK):
-        *whole, rest = (rest + data).split(b"\n")
-        for line in whole:
-            if gathered and (len(gathered) == most_lines or size + len(line) > most_bytes):
-                yield b"\n".join(gathered)
-                gathered, size = [], 0
-            gathered.append(line)
-            size += len(line)
+    reader, gathered, size = unit.spool.open(), list[bytes](), 0
+    for line in json_lines(iter(lambda: reader.read(_BLOCK), b"")):
+        if gathered and (len(gathered) == most_lines or size + len(line) > most_bytes):
+            yield b"\n".join(gathered)
+            gathered, size = [], 0
+        gathered.append(line)
+        size += len(line)
     if gathered:
         yield b"\n".join(gathered)
