@@ -44,18 +44,17 @@ def references(body: Mapping[str, Any]) -> list[Reference]:
 
 def _count_ids(body: Any) -> int:
     """Our ids in the whole request, keys included. Without paths: most requests have every id in its place."""
-    count, waiting = 0, [body]
-    while waiting:
-        value = waiting.pop()
+    count, values = 0, [body]
+    for value in values:  # which grow on the way
         kind = type(value)  # JSON makes no subclasses, and isinstance costs twice as much
         if kind is str:
             if FILE_ID_PREFIX in value:  # asked here too, for a call per string would cost more than all the rest
                 count += len(file_ids_in(value))
         elif kind is dict:
             count += len(file_ids_in("\n".join(value)))  # its keys, all at once
-            waiting += value.values()
+            values += value.values()
         elif kind is list:
-            waiting += value
+            values += value
     return count
 
 
