@@ -106,9 +106,7 @@ def test_a_missing_variable_of_general_settings_is_named() -> None:
 
 def test_a_missing_parameter_is_named_with_its_variable() -> None:
     raw = {"model_list": [{"model_name": "gemini", "litellm_params": {"model": "gemini/gemini-2.0-flash"}}]}
-    assert refusal(raw) == (
-        "model_list[0] (gemini).litellm_params.api_key is missing. Add it or set GEMINI_API_KEY."
-    )
+    assert refusal(raw) == ("model_list[0] (gemini).litellm_params.api_key is missing. Add it or set GEMINI_API_KEY.")
 
 
 def test_environment_variables_of_the_file_count_as_the_environment() -> None:
