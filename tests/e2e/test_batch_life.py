@@ -64,7 +64,7 @@ def slow(world: World) -> Iterator[Event]:
 
 
 def test_pages_follow_each_other_newest_first(user: OpenAI) -> None:
-    ids = [run(user, FEW[:1]).id for _ in range(3)]
+    ids = [reached(user, run(user, FEW[:1]).id).id for _ in range(3)]
     assert [batch.id for batch in user.batches.list(limit=2)] == ids[::-1]
 
 
