@@ -20,7 +20,7 @@ class Answer(Response):
 
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
         if self.is_sequence:
-            self.headers["Content-Length"] = str(sum(map(len, self.response)))
+            self.headers.add("Content-Length", sum(map(len, self.response)))
         return self.headers
 
 
