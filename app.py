@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Request
+from werkzeug.routing import MapAdapter
 
 from managed_files import migrate
 from managed_files.database import Database
@@ -63,11 +64,19 @@ class Gateway:
         self.upstream.close()
 
 
-class SynchronousFlask(Flask):
-    """Without the question, asked six times a request, whether a view or hook is a coroutine: none is."""
+class LeanFlask(Flask):
+    """Without the questions that every request would ask, and that have one answer here."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view and no hook is a coroutine; Flask asks that six times a request."""
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """No rule names a host and no address is built, so the host's name is neither read nor encoded."""
+        if request is None:
+            return None
+        path = request.environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace")  # as PEP 3333 spells it
+        return self.url_map.bind("", default_method=request.method, path_info=path)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -77,7 +86,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     url = database_url(settings)
     migrate.apply(url)
     gateway = build_gateway(settings, url)
-    app = SynchronousFlask("managed_files", static_folder=None)
+    app = LeanFlask("managed_files", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect would lose an upload's body
     app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider, which Flask types by its base

@@ -15,7 +15,7 @@ from benchmarks.report import Figure
 
 _ROUNDS = 80
 _CONNECTIONS = 4
-_CALLS_EACH = 50
+_CHATS_EACH, _HELLOS_EACH = 50, 150  # rounds of about the same length
 _PATH = "/chat/completions"
 
 
@@ -28,8 +28,8 @@ def chat() -> list[Figure]:
         stage.gateway(Path(folder), stage.config(facts)) as gateway,
         calling(_CONNECTIONS) as caller,
     ):
-        ask = partial(_cpu_of, gateway, caller, "POST", _PATH, _question(_file_id(gateway)))
-        greet = partial(_cpu_of, hello, caller, "GET", "/", "")
+        ask = partial(_cpu_of, gateway, caller, "POST", _PATH, _question(_file_id(gateway)), _CHATS_EACH)
+        greet = partial(_cpu_of, hello, caller, "GET", "/", "", _HELLOS_EACH)
         _pair(ask, greet)  # connections, caches and lazy parts
         rounds = [_pair(ask, greet) for _ in range(_ROUNDS)]
         line = gateway.requests(f"POST {_PATH}")[-1]
@@ -53,11 +53,11 @@ def _pair(ask: Callable[[], float], greet: Callable[[], float]) -> tuple[float, 
     return ask(), bare
 
 
-def _cpu_of(served: stage.Served, caller: Caller, method: str, path: str, body: str) -> float:
-    """Seconds of the worker's CPU for one request."""
+def _cpu_of(served: stage.Served, caller: Caller, method: str, path: str, body: str, times: int) -> float:
+    """Seconds of the worker's CPU for one request, in a round of `times` on each connection."""
     before = cpu_seconds(served.worker)
-    caller.repeat(served.port, method, path, body, _CALLS_EACH)
-    return (cpu_seconds(served.worker) - before) / (_CONNECTIONS * _CALLS_EACH)
+    caller.repeat(served.port, method, path, body, times)
+    return (cpu_seconds(served.worker) - before) / (_CONNECTIONS * times)
 
 
 def _file_id(gateway: stage.Served) -> str:

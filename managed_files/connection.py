@@ -12,6 +12,8 @@ from psycopg.rows import DictRow
 
 from managed_files.queries import Query, numbered
 
+_decoded = json.JSONDecoder().decode
+
 
 class LeanConnection(psycopg.Connection[DictRow]):
     """Raises psycopg's errors. Used by one thread at a time."""
@@ -33,7 +35,7 @@ class LeanConnection(psycopg.Connection[DictRow]):
         answer = self.pgconn.exec_prepared(query.name.encode(), values)  # type: ignore[arg-type]  # None is NULL here too
         result = self._checked(answer)
         found = result.get_value(0, 0) if result.ntuples else None
-        return None if found is None else json.loads(found.decode())
+        return None if found is None else _decoded(found.decode())
 
     @cached_property
     def _kept(self) -> psycopg.Cursor[DictRow]:

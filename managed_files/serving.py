@@ -19,7 +19,7 @@ from managed_files import migrate
 from managed_files.errors import GatewayError
 from managed_files.providers.registry import CATALOG
 from managed_files.settings import load
-from managed_files.web import observe
+from managed_files.web import clients, observe
 
 _STACK_BYTES = 1024 * 1024  # address space, not memory; with a quarter of it, JSON nested 900 deep ends the process
 _TURN = 0.001  # seconds; a chat takes ten turns, and Python's 5 ms each add up while a batch's lines are rewritten
@@ -55,6 +55,11 @@ def on_starting(server: Any) -> None:
         sys.exit(f"managed-files: {error.message}")
     _warn_about_keys(settings.master_key, server.cfg.address)
     log.info("serving %s on %s", ", ".join(sorted({d.model_group for d in settings.deployments})), bind[0])
+
+
+def when_ready(server: Any) -> None:
+    """In the master, once it listens, before any fork."""
+    clients.limit(listener.sock for listener in server.LISTENERS)
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -24,9 +24,12 @@ from managed_files.upstream import Upstream, pieces
 _TIMEOUT = 600.0  # seconds without a byte from the provider
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ChatAnswer:
-    """What goes back: JSON, or server-sent events as they come. `close` of `pieces` closes the provider's side."""
+    """What goes back: JSON, or server-sent events as they come. `close` of `pieces` closes the provider's side.
+
+    `headers`: what else the client is told; who hands the answer on may add to it.
+    """
 
     pieces: Iterable[bytes]
     content_type: str

@@ -1,6 +1,5 @@
 """The bytes of an answer, and what becomes of their connection. Knows no request."""
 
-import io
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import TypeVar
@@ -11,7 +10,7 @@ from managed_files.upstream.pool import Origin
 _Size = TypeVar("_Size", int, int | None)
 
 
-class AnswerBody(io.BufferedIOBase):
+class AnswerBody:
     """The bytes of an answer. Gives its connection back after the last one; takes it down when abandoned before."""
 
     def __init__(self, answer: HTTPResponse, connection: HTTPConnection, origin: Origin):
@@ -20,8 +19,9 @@ class AnswerBody(io.BufferedIOBase):
         self._origin = origin
         self._settle()
 
-    def readable(self) -> bool:
-        return True
+    def __del__(self) -> None:
+        if self._connection is not None:
+            self.close()
 
     def read(self, size: int | None = -1, /) -> bytes:
         """`size` bytes, fewer only at the end; all that is left without a size. Raises UpstreamError."""
@@ -36,7 +36,6 @@ class AnswerBody(io.BufferedIOBase):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        super().close()
 
     def _guarded(self, read: Callable[[_Size], bytes], size: _Size) -> bytes:
         try:

@@ -1,16 +1,41 @@
-"""Gives up on clients that stop sending or reading, so that none keeps a thread for ever. Knows gunicorn's socket."""
+"""Gives up on clients that stop sending or reading, so that none keeps a thread for ever. Knows sockets."""
 
-from flask import Flask, request
+import struct
+from collections.abc import Iterable
+from socket import AF_INET, AF_INET6, SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET, socket
+
+from flask import Flask
+
+from managed_files.web.incoming import incoming
 
 IDLE_SECONDS = 60.0
+_limited = False
+
+
+def limit(listeners: Iterable[socket], seconds: float = IDLE_SECONDS) -> None:
+    """Has the kernel keep the time of every client that these listeners will accept, which no request then pays for.
+
+    For a server's master, before it forks. A read or write that takes longer ends as BlockingIOError. What comes over a
+    Unix socket inherits nothing from its listener.
+    """
+    global _limited
+    waiting = list(listeners)
+    for listener in waiting:
+        for option in (SO_RCVTIMEO, SO_SNDTIMEO):
+            listener.setsockopt(SOL_SOCKET, option, struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000)))
+    _limited = all(listener.family in (AF_INET, AF_INET6) for listener in waiting)
 
 
 def install(app: Flask) -> None:
-    """Under another server than gunicorn, that server's own time limits hold."""
-    app.before_request(_limit)
+    """Where the listeners are not limited, every request limits its own socket, for itself and its answer.
+
+    Under another server than gunicorn, that server's own time limits hold.
+    """
+    if not _limited:
+        app.before_request(_limit)
 
 
 def _limit() -> None:
-    socket = request.environ.get("gunicorn.socket")
-    if socket is not None:
-        socket.settimeout(IDLE_SECONDS)
+    client = incoming().environ.get("gunicorn.socket")
+    if client is not None:
+        client.settimeout(IDLE_SECONDS)

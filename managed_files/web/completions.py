@@ -8,6 +8,7 @@ from werkzeug.datastructures import Headers
 
 from managed_files import tracing
 from managed_files.errors import InvalidRequest, SpoolBroken, TooLarge, UnsupportedMediaType
+from managed_files.services.calls import ChatAnswer
 from managed_files.services.completions import Completions
 from managed_files.web.auth import Authenticator
 from managed_files.web.incoming import incoming
@@ -20,7 +21,7 @@ class Answer(Response):
 
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
         if self.is_sequence:
-            self.headers["Content-Length"] = str(sum(map(len, self.response)))
+            self.headers.add("Content-Length", sum(map(len, self.response)))
         return self.headers
 
 
@@ -36,14 +37,20 @@ def blueprint(auth: Authenticator, completions: Completions, max_request_bytes: 
             auth.caller()
         body = _checked(_read(request, length, max_request_bytes))
         tracing.current().model = body["model"]
-        answer = completions.create(credentials, body)
-        response = Answer(answer.pieces, content_type=answer.content_type, headers=answer.headers)
-        if answer.content_type.startswith("text/event-stream"):
-            response.headers["Cache-Control"] = "no-cache"
-            response.headers["X-Accel-Buffering"] = "no"  # asks a proxy in front not to hold events back
-        return response
+        return _response(completions.create(credentials, body))
 
     return routes
+
+
+def _response(answer: ChatAnswer) -> Response:
+    headers = Headers()
+    headers.add("Content-Type", answer.content_type)
+    for name, value in answer.headers.items():
+        headers.add(name, value)
+    if answer.content_type.startswith("text/event-stream"):
+        headers.add("Cache-Control", "no-cache")
+        headers.add("X-Accel-Buffering", "no")  # asks a proxy in front not to hold events back
+    return Answer(answer.pieces, headers=headers)
 
 
 def _read(request: Request, length: int | None, max_bytes: int) -> bytes:

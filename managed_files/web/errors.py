@@ -19,6 +19,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(RecursionError, _too_deep)
     app.register_error_handler(TimeoutError, _too_slow)
+    app.register_error_handler(BlockingIOError, _too_slow)
     app.register_error_handler(Exception, _unforeseen)
 
 
@@ -45,8 +46,11 @@ def _too_deep(_: RecursionError) -> Response:
     return _envelope(400, "The JSON of the request is nested too deeply.", "invalid_request_error", None, None)
 
 
-def _too_slow(_: TimeoutError) -> Response:
-    """Only the client's own socket: what is slow upstream or in the database is translated at its door."""
+def _too_slow(_: OSError) -> Response:
+    """Only the client's own socket: what is slow upstream or in the database is translated at its door.
+
+    BlockingIOError is a time limit's end where the kernel keeps it.
+    """
     return _envelope(408, "The request body stopped arriving.", "invalid_request_error", None, None)
 
 

@@ -134,7 +134,9 @@ class Ending(io.BytesIO):
         raise self._error
 
 
-@pytest.mark.parametrize(("error", "status"), [(ConnectionResetError(), 400), (TimeoutError(), 408)])
+@pytest.mark.parametrize(
+    ("error", "status"), [(ConnectionResetError(), 400), (TimeoutError(), 408), (BlockingIOError(), 408)]
+)
 def test_a_client_that_stops_in_the_middle_of_its_body(error: OSError, status: int, bench: Bench) -> None:
     body = {"wsgi.input": Ending(error), "CONTENT_LENGTH": "100"}
     answer = bench.call("POST", "/chat/completions", content_type="application/json", environ_overrides=body)
