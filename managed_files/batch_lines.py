@@ -37,7 +37,7 @@ class Findings:
 
     def add(self, number: int, text: str) -> None:
         """Raises InvalidRequest with all findings once there are twenty."""
-        self._found.append(f"line {number}: {text}")
+        self._found.append(f"line {number}: {text.rstrip('.')}")
         if len(self._found) == MOST_FINDINGS:
             self._found.append("there may be more")
             self.check()

@@ -43,7 +43,7 @@ def choose(
     holders = routing.holders(routing.group(model, groups, caller), files, now)
     if not holders:
         error = routing.nobody_holds(model, groups, caller, files, now)
-        raise InvalidRequest(error.message.rstrip("."))
+        raise InvalidRequest(error.message)
     for deployment in holders:
         if not runs_itself(deployment, url, offers):
             return deployment
