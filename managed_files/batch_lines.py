@@ -1,11 +1,12 @@
 """What a line of a batch's input has to be. Pure: bytes in, checked lines or findings out."""
 
+import codecs
 import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from managed_files.batch_records import ENDPOINTS
+from managed_files.batch_records import CHAT, ENDPOINTS
 from managed_files.errors import InvalidRequest
 
 MOST_FINDINGS = 20
@@ -82,7 +83,8 @@ class LineChecker:
         custom_id = self._custom_id(item.get("custom_id"))
         if item.get("method") != "POST":
             raise InvalidRequest("'method' has to be 'POST'")
-        return Line(self._number, custom_id, self._endpoint(item.get("url")), _body(item.get("body")))
+        url = self._endpoint(item.get("url"))
+        return Line(self._number, custom_id, url, _body(item.get("body"), url))
 
     def _custom_id(self, value: Any) -> str:
         if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_CUSTOM_ID:
@@ -102,9 +104,17 @@ class LineChecker:
         return str(url)
 
 
+def _no_json(constant: str) -> None:
+    """Python reads and writes NaN and Infinity; a provider that finds one refuses the whole file."""
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_json)
+
+
 def _object(raw: bytes) -> dict[str, Any]:
     try:
-        item = json.loads(raw)
+        item = _DECODER.decode(raw.removeprefix(codecs.BOM_UTF8).decode())
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("it is not JSON") from error
     if not isinstance(item, dict):
@@ -112,14 +122,20 @@ def _object(raw: bytes) -> dict[str, Any]:
     return item
 
 
-def _body(body: Any) -> dict[str, Any]:
+def _body(body: Any, url: str) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidRequest("'body' has to be a JSON object")
     if not isinstance(body.get("model"), str) or not body["model"]:
         raise InvalidRequest("'body.model' has to name a model")
     if body.get("stream"):
         raise InvalidRequest("'body.stream' has no meaning in a batch; leave it out")
+    if url == CHAT and not _is_talk(body.get("messages")):
+        raise InvalidRequest("'body.messages' has to be a list of objects")
     return body
+
+
+def _is_talk(messages: Any) -> bool:
+    return isinstance(messages, list) and all(isinstance(message, dict) for message in messages)
 
 
 def dumped(item: dict[str, Any]) -> bytes:

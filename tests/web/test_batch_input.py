@@ -22,6 +22,7 @@ def refused(bench: Bench, data: bytes, targets: str = "", key: str = MASTER_KEY)
     [
         (b"{", "it is not JSON"),
         (b"[" * 3000, "it is not JSON"),
+        (jsonl(line("a", temperature=float("nan"))), "it is not JSON"),
         (b"[]", "it is not a JSON object"),
         (jsonl(line("")), "'custom_id' has to be a text of 1 to 512 characters"),
         (jsonl({**line("a"), "custom_id": 7}), "'custom_id' has to be a text of 1 to 512 characters"),
@@ -30,6 +31,9 @@ def refused(bench: Bench, data: bytes, targets: str = "", key: str = MASTER_KEY)
         (jsonl({**line("a"), "extra": 1}), "'extra' is not a key of a batch line"),
         (jsonl({**line("a"), "body": []}), "'body' has to be a JSON object"),
         (jsonl(line("a", "")), "'body.model' has to name a model"),
+        (jsonl({**line("a"), "body": {"model": GPT}}), "'body.messages' has to be a list of objects"),
+        (jsonl(line("a", messages="hello")), "'body.messages' has to be a list of objects"),
+        (jsonl(line("a", messages=["hello"])), "'body.messages' has to be a list of objects"),
         (jsonl(line("a", "no-such-model")), "The model 'no-such-model' does not exist or this key may not use it"),
         (jsonl(line("a", stream=True)), "'body.stream' has no meaning in a batch"),
         (

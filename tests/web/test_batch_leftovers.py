@@ -3,7 +3,7 @@
 import pytest
 
 from managed_files.sandbox import Fault
-from tests.batching import created, ended, line, outcome, uploaded
+from tests.batching import created, ended, line, looked_up, outcome, uploaded
 from tests.gateway import Bench
 from tests.gateway_fixtures import Sql
 
@@ -27,6 +27,8 @@ def test_a_search_that_fails_proves_nothing(bench: Bench, sql: Sql, refusal: int
     openai.inject(Fault(path=JOBS, cut="after_commit"))
     openai.inject(Fault(method="GET", path=JOBS, status=refusal, times=None))
     batch = created(bench, uploaded(bench, line("a")))
+    while not looked_up(bench, batch["id"])["parts"][0]["error"]:
+        pass  # the first attempt goes on in the background
     for _ in range(12):
         due(bench, sql)
     openai.faults.clear()
