@@ -75,6 +75,14 @@ def test_team_mates_see_each_others_batches(bench: Bench) -> None:
     assert (ids(bench, bob), ids(bench, bench.key("eve"))) == ([batch["id"]], [])
 
 
+def test_a_team_mate_cannot_cancel_what_another_has_begun(bench: Bench) -> None:
+    bench.stand_ins.openai.hold_batches()
+    ann, bob = bench.key("ann", team_id="red"), bench.key("bob", team_id="red")
+    batch = created(bench, uploaded(bench, line("a"), key=ann), ann)
+    answers = [bench.call("POST", f"/batches/{batch['id']}/cancel", key).status_code for key in (bob, ann)]
+    assert answers == [403, 200]
+
+
 def test_lists_are_newest_first_and_come_in_pages(bench: Bench) -> None:
     file_id = uploaded(bench, line("a"))
     made = [created(bench, file_id)["id"] for _ in range(5)][::-1]

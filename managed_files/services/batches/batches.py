@@ -7,7 +7,7 @@ from itertools import chain
 
 from managed_files.batch_records import Batch, NewBatch
 from managed_files.batch_repository import BatchRepository
-from managed_files.errors import Conflict, InvalidRequest, NotFound
+from managed_files.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from managed_files.fanout import Fanout, Outcome
 from managed_files.ids import new_batch_id, new_part_id
 from managed_files.records import Caller, File
@@ -88,8 +88,10 @@ class Batches:
         return found[:limit], len(found) > limit
 
     def cancel(self, caller: Caller, batch_id: str) -> Batch:
-        """Asks every part to end. Raises NotFound, InvalidRequest for a batch that has ended."""
+        """Asks every part to end. Raises NotFound, Forbidden, InvalidRequest for a batch that has ended."""
         batch = self._found(caller, batch_id)
+        if not (caller.admin or batch.owner == caller.user_id):
+            raise Forbidden(f"Only the owner of {batch_id} or an admin can cancel it.", param="batch_id")
         if batch.status in ending.FINAL:
             raise InvalidRequest(f"The batch {batch_id} is {batch.status}; it cannot be cancelled any more.")
         self._repository.cancel(batch_id, caller.user_id)
