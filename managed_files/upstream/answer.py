@@ -1,63 +1,57 @@
 """The bytes of an answer, and what becomes of their connection. Knows no request."""
 
-from collections.abc import Callable
-from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import TypeVar
+from http.client import HTTPConnection, HTTPException
 
 from managed_files.errors import UpstreamError
 from managed_files.upstream.pool import Origin
+from managed_files.upstream.response import Answer
 
-_Size = TypeVar("_Size", int, int | None)
+_BLOCK = 256 * 1024
 
 
 class AnswerBody:
     """The bytes of an answer. Gives its connection back after the last one; takes it down when abandoned before."""
 
-    def __init__(self, answer: HTTPResponse, connection: HTTPConnection, origin: Origin):
+    def __init__(self, answer: Answer, connection: HTTPConnection, origin: Origin):
         self._answer = answer
         self._connection: HTTPConnection | None = connection
         self._origin = origin
         self._settle()
 
     def __del__(self) -> None:
-        if self._connection is not None:
-            self.close()
+        self.close()
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         """`size` bytes, fewer only at the end; all that is left without a size. Raises UpstreamError."""
-        return self._guarded(self._answer.read, None if size is None or size < 0 else size)
+        pieces, left = [], size
+        while left and (piece := self.read1(min(left, _BLOCK) if left > 0 else _BLOCK)):
+            pieces.append(piece)
+            left -= len(piece) if left > 0 else 0
+        return b"".join(pieces)
 
-    def read1(self, size: int = -1, /) -> bytes:
+    def read1(self, size: int, /) -> bytes:
         """What has arrived, at most `size` bytes; waits only if nothing has. Raises UpstreamError."""
-        return self._guarded(self._answer.read1, size)
+        if self._connection is None:
+            return b""
+        try:
+            piece = self._answer.read1(size)
+        except (OSError, HTTPException) as error:
+            self.close()
+            raise failed(self._origin, error, sent=True) from error
+        self._settle()
+        return piece
 
     def close(self) -> None:
-        self._answer.close()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _guarded(self, read: Callable[[_Size], bytes], size: _Size) -> bytes:
-        try:
-            piece = read(size)
-        except (OSError, HTTPException, ValueError) as error:
-            self.close()
-            raise failed(self._origin, error, sent=True) from error
-        if not piece and self._answer.length:  # for http.client an early end of a body of known length is an end
-            self.close()
-            raise failed(self._origin, None, sent=True)
-        self._settle()
-        return piece
-
     def _settle(self) -> None:
-        if self._connection is None or not (self._answer.isclosed() or self._answer.length == 0):
-            return
-        self._answer.close()
-        if self._answer.will_close:
-            self._connection.close()
-        else:
-            self._origin.keep(self._connection)
-        self._connection = None
+        if self._connection is not None and self._answer.ended:
+            if self._answer.reusable:
+                self._origin.keep(self._connection)
+                self._connection = None
+            self.close()
 
 
 def failed(origin: Origin, cause: Exception | None, *, sent: bool) -> UpstreamError:

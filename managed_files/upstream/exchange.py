@@ -8,12 +8,12 @@ from socket import socket
 from managed_files.upstream.answer import AnswerBody, failed
 from managed_files.upstream.pool import Origin, readable
 from managed_files.upstream.request import Blocks
-from managed_files.upstream.response import HeadResponse
+from managed_files.upstream.response import Answer
 
 
 def exchange(
     origin: Origin, method: str, first: bytes, rest: Blocks, timeout: float, connection: HTTPConnection
-) -> tuple[HeadResponse, AnswerBody]:
+) -> tuple[Answer, AnswerBody]:
     """Sends `first` and `rest`, reads the head of the answer. `timeout`: seconds without progress.
 
     Raises UpstreamError, or what `rest` raises; either way the connection is closed at once, so that the provider
@@ -21,17 +21,16 @@ def exchange(
     """
     if connection.sock.gettimeout() != timeout:  # setting it is a system call, which also hands the interpreter over
         connection.sock.settimeout(timeout)
-    answer = HeadResponse(connection.sock, method)
+    answer = Answer(connection.sock, method)
     try:
         _deliver(connection.sock, answer, origin, first, rest)
         return answer, AnswerBody(answer, connection, origin)
     except BaseException:
-        answer.close()
         connection.close()
         raise
 
 
-def _deliver(sock: socket, answer: HeadResponse, origin: Origin, first: bytes, rest: Blocks) -> None:
+def _deliver(sock: socket, answer: Answer, origin: Origin, first: bytes, rest: Blocks) -> None:
     try:
         taken = sock.send(first)
     except OSError as error:
@@ -48,7 +47,7 @@ def _deliver(sock: socket, answer: HeadResponse, origin: Origin, first: bytes, r
     _begin(answer, origin)
 
 
-def _refused_early(sock: socket, answer: HeadResponse, origin: Origin) -> bool:
+def _refused_early(sock: socket, answer: Answer, origin: Origin) -> bool:
     """Whether the provider said no (401, 413) before it had the whole body: the rest is then not sent."""
     if not _answering(sock, answer):
         return False
@@ -59,7 +58,7 @@ def _refused_early(sock: socket, answer: HeadResponse, origin: Origin) -> bool:
     return True
 
 
-def _begin_after(error: OSError, sock: socket, answer: HeadResponse, origin: Origin) -> None:
+def _begin_after(error: OSError, sock: socket, answer: Answer, origin: Origin) -> None:
     """The body could not be sent to its end: a refusal explains why, and a success cannot be one."""
     if not _answering(sock, answer):
         raise failed(origin, error, sent=True) from error
@@ -69,7 +68,7 @@ def _begin_after(error: OSError, sock: socket, answer: HeadResponse, origin: Ori
     answer.will_close = True
 
 
-def _begin(answer: HeadResponse, origin: Origin) -> None:
+def _begin(answer: Answer, origin: Origin) -> None:
     """Reads status and headers, once."""
     try:
         answer.begin()
@@ -77,7 +76,7 @@ def _begin(answer: HeadResponse, origin: Origin) -> None:
         raise failed(origin, error, sent=True) from error
 
 
-def _answering(sock: socket, answer: HeadResponse) -> bool:
+def _answering(sock: socket, answer: Answer) -> bool:
     """Whether bytes of an answer, or the end, have arrived. Under TLS what arrived may be a session ticket alone."""
     if not readable(sock):
         return False
@@ -86,7 +85,7 @@ def _answering(sock: socket, answer: HeadResponse) -> bool:
     timeout = sock.gettimeout()
     sock.settimeout(0)
     try:
-        answer.fp.peek(1)
+        answer.incoming.more()
     except ssl.SSLWantReadError:
         return False
     except OSError:  # told again, and translated, when the answer is read

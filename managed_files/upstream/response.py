@@ -1,104 +1,84 @@
-"""http.client's answer with its head read by hand. Knows the status line and header fields, no connection.
-
-http.client hands every head to the email parser, which took a tenth of a whole chat request's CPU.
-"""
+"""One answer as it comes over a connection: its head, and where its body ends (RFC 9112, 6 and 7). Knows no pool."""
 
 import re
-from collections.abc import Iterator, Sequence
-from http.client import BadStatusLine, HTTPException, HTTPResponse, LineTooLong, RemoteDisconnected
+from http.client import HTTPException, IncompleteRead
 from socket import socket
 
 from managed_files.upstream.fields import Fields
+from managed_files.upstream.head import Head, parsed
+from managed_files.upstream.incoming import Incoming
 
-_LONGEST_LINE = 65536
-_MOST_LINES = 100
 _FIRST_FINAL = 200  # below are interim answers: 100 Continue, 103 Early Hints
 _WITHOUT_BODY = (204, 304)
-_BLANK_LINE = re.compile(rb"\n\r?\n")
-_FOLD = re.compile(r"\r?\n[ \t]+")  # a value that goes on in the next line (RFC 9112, 5.2)
-
-Found = dict[str, tuple[str, str]]  # name and value by the name in lower case
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?").fullmatch
 
 
-class HeadResponse(HTTPResponse):
-    """`fields`: the header fields, those that came more than once joined by commas (RFC 9110, 5.3)."""
+class Answer:
+    """Methods raise OSError, HTTPException or ValueError. `ended`: nothing of the body is left."""
 
+    status: int
+    reason: str
     fields: Fields
+    will_close: bool
 
     def __init__(self, sock: socket, method: str):
-        super().__init__(sock, method=method)
+        self.incoming = Incoming(sock)
+        self.ended = False
         self._bodiless = method == "HEAD"
         self._begun = False
+        self._chunked = False
+        self._left: int | None = None  # bytes of the body, or of its chunk; None: as many as come
 
     def begin(self) -> None:
-        """Reads the first final head, once. Raises OSError, HTTPException or ValueError."""
+        """Reads the first final head, once."""
         if self._begun:
             return
-        status = 0
-        while status < _FIRST_FINAL:
-            lines = _FOLD.sub(" ", self._head()).split("\n")
-            version, status, self.reason = _status(lines[0])
-            found = _fields(lines[1:-2])  # but for the blank line, and the nothing behind it
-        self._begun, self.status, self.fields = True, status, Fields(found)
-        self._set_framing(version, found)
+        head = parsed(self.incoming.head())
+        while head.status < _FIRST_FINAL:
+            head = parsed(self.incoming.head())
+        self._begun, self.status, self.reason, self.fields = True, head.status, head.reason, Fields(head.found)
+        self._set_framing(head)
 
-    def _head(self) -> str:
-        """Up to the blank line; read at once where the whole head has arrived, as it nearly always has."""
-        blank = _BLANK_LINE.search(self.fp.peek(1))
-        return self.fp.read(blank.end()).decode("latin-1") if blank else "".join(self._lines())
+    def read1(self, size: int) -> bytes:
+        """What has arrived, at most `size` bytes; waits only if nothing has. b"" at the end."""
+        if self._chunked and not self._left and not self.ended:
+            self._next_chunk()
+        if self.ended:
+            return b""
+        piece = self.incoming.some(size if self._left is None else min(size, self._left))
+        if self._left is None:
+            self.ended = not piece
+        elif piece:
+            self._left -= len(piece)
+            self.ended = not (self._left or self._chunked)
+        else:
+            raise IncompleteRead(b"", self._left)
+        return piece
 
-    def _lines(self) -> Iterator[str]:
-        """One by one, as they arrive."""
-        for _ in range(_MOST_LINES + 2):
-            line = self.fp.readline(_LONGEST_LINE + 1)
-            if len(line) > _LONGEST_LINE:
-                raise LineTooLong("head of an answer")
-            if not line:
-                raise RemoteDisconnected("closed before the head was complete")
-            yield line.decode("latin-1")
-            if not line.strip(b"\r\n"):
-                return
-        raise _too_many()
+    @property
+    def reusable(self) -> bool:
+        """Whether its connection can serve again: both sides agree on that, and on where the answer ended."""
+        return self.ended and not self.will_close and not self.incoming.waiting
 
-    def _set_framing(self, version: str, found: Found) -> None:
-        """How http.client finds the end of the body, and whether the connection outlives it (RFC 9112, 6.3 and 9.3)."""
-        length = _value(found, "content-length")
-        connection = _value(found, "connection").lower()
-        self.chunked = _value(found, "transfer-encoding").lower() == "chunked"
-        self.chunk_left = None
-        self.length = int(length) if length.isdecimal() and not self.chunked else None
-        if self._bodiless or self.status in _WITHOUT_BODY:
-            self.length = 0
-        ends_by_closing = not self.chunked and self.length is None
-        stays_open = "keep-alive" in connection if version == "HTTP/1.0" else "close" not in connection
+    def _set_framing(self, head: Head) -> None:
+        length, connection = head.value("content-length"), head.value("connection").lower()
+        bodiless = self._bodiless or self.status in _WITHOUT_BODY
+        self._chunked = head.value("transfer-encoding").lower() == "chunked"
+        if length.isdecimal() and not self._chunked:
+            self._left = int(length)
+        self.ended = bodiless or self._left == 0
+        ends_by_closing = not bodiless and not self._chunked and self._left is None
+        stays_open = "keep-alive" in connection if head.version == "HTTP/1.0" else "close" not in connection
         self.will_close = ends_by_closing or not stays_open
 
-
-def _status(line: str) -> tuple[str, int, str]:
-    """Version, code and reason."""
-    version, _, rest = line.strip().partition(" ")
-    code, _, reason = rest.strip().partition(" ")
-    if not version.startswith("HTTP/1.") or len(code) != 3 or not code.isdecimal() or code < "100":
-        raise BadStatusLine(line)
-    return version, int(code), reason.strip()
-
-
-def _fields(lines: Sequence[str]) -> Found:
-    if len(lines) > _MOST_LINES:
-        raise _too_many()
-    found: Found = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise HTTPException("a header line without a colon")
-        key, value = name.lower(), value.strip()
-        found[key] = (name, f"{found[key][1]}, {value}" if key in found else value)
-    return found
-
-
-def _too_many() -> HTTPException:
-    return HTTPException(f"more than {_MOST_LINES} header lines")
-
-
-def _value(found: Found, key: str) -> str:
-    return found[key][1] if key in found else ""
+    def _next_chunk(self) -> None:
+        if self._left == 0:
+            self.incoming.line()  # the one that ends the chunk before
+        size = _CHUNK(self.incoming.line())
+        if size is None:
+            raise HTTPException("a chunk without a size")
+        self._left = int(size[1], 16)
+        if not self._left:
+            while self.incoming.line():  # trailers
+                pass
+            self.ended = True

@@ -12,17 +12,15 @@ from managed_files.upstream.environment import Environment
 from managed_files.upstream.exchange import exchange
 from managed_files.upstream.pool import Origin
 from managed_files.upstream.request import BLOCK, Body, blocks, head
-from managed_files.upstream.response import HeadResponse
+from managed_files.upstream.response import Answer
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})  # RFC 9110, 9.2.2
-
-_Answer = tuple[HeadResponse, AnswerBody]
 
 
 class LeanResponse(Response):
     """A Response that is set up with what our transport gives: the parent's makes a cookie jar, and a dict to drop."""
 
-    def __init__(self, url: str, answer: HeadResponse, body: AnswerBody):
+    def __init__(self, url: str, answer: Answer, body: AnswerBody):
         self._content = False  # type: ignore[assignment]  # requests' mark for a body that was not read yet
         self._content_consumed = False
         self.url = url

@@ -74,6 +74,8 @@ def test_a_connection_serves_again_after_a_whole_answer(answer: str) -> None:
         ("DELETE", "HTTP/1.1 204 No Content\r\n\r\n"),
         ("GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"),
         ("GET", f"{OK}Content-Length: 0\r\n\r\n"),
+        ("GET", f"{OK}Content-Length: 00\r\n\r\n"),
+        ("HEAD", f"{OK}Transfer-Encoding: chunked\r\n\r\n"),
     ],
 )
 @pytest.mark.parametrize("stream", [True, False])
@@ -105,6 +107,16 @@ def test_an_answer_that_breaks_off_is_cut(answer: str) -> None:
 
     with calling(serve) as (server, upstream):
         assert broken(upstream.send("GET", server.url, stream=True)) == (b"hello", "cut", True)
+
+
+def test_what_comes_behind_an_answer_is_no_other_answer() -> None:
+    def serve(peer: Peer) -> None:
+        for _ in peer.requests():
+            peer.send(f"{OK}Content-Length: 2\r\n\r\nok{OK}Content-Length: 3\r\n\r\nbad")
+
+    with calling(serve) as (server, upstream):
+        texts = [upstream.send("POST", server.url, body=b"x").text for _ in range(2)]
+        assert (texts, server.accepted) == (["ok", "ok"], 2)
 
 
 def test_an_answer_read_whole_that_breaks_off_is_cut() -> None:

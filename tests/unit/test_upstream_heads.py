@@ -7,10 +7,11 @@ from threading import Thread
 import pytest
 
 from managed_files.upstream.pool import readable
-from managed_files.upstream.response import HeadResponse
+from managed_files.upstream.response import Answer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
 LENGTH = {"Content-Length": "5"}
+BLOCK = 1 << 16
 LONG = "x" * 9000  # more than one read takes from a socket
 
 
@@ -20,12 +21,11 @@ def seen(*pieces: bytes) -> tuple[int, dict[str, str], bytes]:
     with ours, theirs:
         writer = Thread(target=deliver, args=(theirs, ours, pieces))
         writer.start()
-        answer = HeadResponse(ours, "GET")
+        answer = Answer(ours, "GET")
         try:
             answer.begin()
-            return answer.status, dict(answer.fields.items()), answer.read()
+            return answer.status, dict(answer.fields.items()), b"".join(iter(lambda: answer.read1(BLOCK), b""))
         finally:
-            answer.close()
             while ours.recv(1 << 16):  # what a refused answer still holds, so that its writer ends
                 pass
             writer.join()
@@ -83,6 +83,7 @@ def test_interim_answers_are_passed_over() -> None:
         ((b"\r\n", b"\r\nhello"), BadStatusLine),
         ((b"SSH-2.0-OpenSSH\r\n",), BadStatusLine),
         ((b"HTTP/1.1 99 Low\r\n\r\n",), BadStatusLine),
+        ((b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",), ValueError),
     ],
 )
 def test_what_is_no_head_is_refused(pieces: tuple[bytes, ...], error: type[Exception]) -> None:

@@ -1,0 +1,57 @@
+"""What arrives on a connection, and what of it was not taken yet. Knows a socket; of HTTP only how lines end."""
+
+import re
+from http.client import BadStatusLine, LineTooLong, RemoteDisconnected
+from socket import socket
+
+_BLOCK = 16 * 1024  # bytes of a read that does not know what to expect
+_LONGEST = 64 * 1024  # bytes of a head or a line
+_BLANK_LINE = re.compile(rb"\n\r?\n")
+_START = b"HTTP/1."
+
+
+class Incoming:
+    """The bytes of one answer. Raises OSError, or HTTPException for what cannot be the beginning of an answer."""
+
+    def __init__(self, sock: socket):
+        self._sock = sock
+        self._data = b""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether bytes have arrived that nobody took."""
+        return bool(self._data)
+
+    def more(self) -> None:
+        """Waits until more has arrived."""
+        piece = self._sock.recv(_BLOCK)
+        if not piece:
+            raise RemoteDisconnected("closed in the middle of an answer")
+        self._data += piece
+
+    def head(self) -> bytes:
+        """Everything up to a blank line, which is its end."""
+        while (blank := _BLANK_LINE.search(self._data)) is None:
+            if self._data[: len(_START)] != _START[: len(self._data)]:
+                raise BadStatusLine(repr(self._data[:100]))
+            self._more_of("head")
+        return self._taken(blank.end())
+
+    def line(self) -> bytes:
+        """Up to a line's end, which is left out."""
+        while (end := self._data.find(b"\n")) < 0:
+            self._more_of("line")
+        return self._taken(end + 1).rstrip(b"\r\n")
+
+    def some(self, size: int) -> bytes:
+        """At most `size` bytes; waits only if nothing has arrived. b"" when the other side has closed."""
+        return self._taken(size) if self._data else self._sock.recv(size)
+
+    def _more_of(self, what: str) -> None:
+        if len(self._data) > _LONGEST:
+            raise LineTooLong(what)
+        self.more()
+
+    def _taken(self, size: int) -> bytes:
+        taken, self._data = self._data[:size], self._data[size:]
+        return taken
