@@ -22,7 +22,6 @@ from managed_files.settings import load
 from managed_files.web import clients, observe
 
 _STACK_BYTES = 1024 * 1024  # address space, not memory; with a quarter of it, JSON nested 900 deep ends the process
-_TURN = 0.001  # seconds; a chat takes ten turns, and Python's 5 ms each add up while a batch's lines are rewritten
 _LOOPBACK = ("127.", "localhost", "[::1]", "::1")
 _WEAK_KEY_LENGTH = 16
 log = logging.getLogger("managed_files.serving")
@@ -86,7 +85,6 @@ def post_worker_init(worker: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGQUIT, _leave)
     worker.wsgi.extensions["managed_files"].start()
-    sys.setswitchinterval(_TURN)
     gc.collect()
     gc.freeze()  # what is there by now stays: looking through all of it again kept every request waiting for 50 ms
 

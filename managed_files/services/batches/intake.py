@@ -17,6 +17,7 @@ from managed_files.services.calls import Calls, Chat
 from managed_files.services.references import Reference, references
 from managed_files.services.routing import by_group
 from managed_files.spool import Spool
+from managed_files.turns import short_turns
 
 _GATHERED_LINES, _GATHERED_BYTES = 256, 4 * 1024 * 1024  # before one statement finds the files that they name
 _LONGEST_LINE = 16 * 1024 * 1024  # bytes; reading one line of JSON keeps the whole process from answering
@@ -64,8 +65,9 @@ class Intake:
         whole, newline, rest = data.rpartition(b"\n")
         if newline:
             complete, self._rest, self._rest_size = b"".join((*self._rest, whole)), [], 0
-            for raw in complete.split(b"\n"):
-                self._take(raw)
+            with short_turns:
+                for raw in complete.split(b"\n"):
+                    self._take(raw)
         self._rest.append(rest)
         self._rest_size += len(rest)
         if self._rest_size > _LONGEST_LINE:

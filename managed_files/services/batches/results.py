@@ -17,6 +17,7 @@ from managed_files.providers.base import Provider
 from managed_files.records import Deployment
 from managed_files.run_repository import RunRepository
 from managed_files.services.batches.places import deployment_at
+from managed_files.turns import short_turns
 
 # What is told of a line that has no answer, by how its part ended.
 _UNANSWERED = {
@@ -62,6 +63,10 @@ class Results:
 
     def lines(self, part: Part) -> Iterator[OutputLine]:
         """Every line of the part, those without an answer last. Memory holds ids, not answers."""
+        with short_turns:
+            yield from self._lines(part)
+
+    def _lines(self, part: Part) -> Iterator[OutputLine]:
         waiting = self._repository.custom_ids(part)
         for result in self._results(part):
             custom_id = waiting.pop(result.key, None)
