@@ -137,7 +137,8 @@ class Part:
 
     `window`: seconds that the batch was given. `state`: `waiting` before its job is made, then a JobState. `results`:
     `none` until they are counted, then `kept`, `deleting`, `gone`. `cancelling`, `overdue`: of the whole batch.
-    `attempts` of the step that is due now. `unsure`: a job may exist that nobody has heard of.
+    `attempts` at the step that is due now. `unsure`: a job may exist that nobody has heard of; it is looked for since
+    `searched_at`, in Unix seconds.
     """
 
     id: str
@@ -153,6 +154,7 @@ class Part:
     results: str
     attempts: int
     unsure: bool
+    searched_at: int | None
     created_at: int
     window: int
     owner: str

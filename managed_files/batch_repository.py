@@ -107,15 +107,17 @@ class BatchRepository:
         rows = self._db.read(self._sql["custom_ids_of_part"], {"id": part.id})
         return custom_ids.unpacked(rows[0]["custom_ids"])
 
-    def claim_parts(
-        self, limit: int, *, lease: float, pause: float, batch_id: str | None = None, stale: float = 0.0
-    ) -> list[Part]:
-        """Parts that something is due for; nobody else gets them for `lease` seconds, or until their next look.
+    def claim_part(
+        self, busy: Sequence[str], *, lease: float, pause: float, batch_id: str | None = None, stale: float = 0.0
+    ) -> Part | None:
+        """A part that something is due for; nobody else gets it for `lease` seconds, or until the step is noted.
 
-        `batch_id`: of this batch only, also those that were looked after more than `stale` seconds ago.
+        `busy`: accounts that get no more for now. `batch_id`: of this batch only, also one that was looked after more
+        than `stale` seconds ago.
         """
-        params = {"limit": limit, "lease": lease, "pause": pause, "batch_id": batch_id, "stale": stale}
-        return [_part(row) for row in self._db.write(self._sql["claim_due_parts"], params)]
+        params = {"busy": list(busy), "lease": lease, "pause": pause, "batch_id": batch_id, "stale": stale}
+        rows = self._db.write(self._sql["claim_due_part"], params)
+        return _part(rows[0]) if rows else None
 
     def renew_leases(self, ids: Sequence[str], lease: float) -> None:
         """Keeps parts that are worked on from being taken for left ones."""
@@ -129,8 +131,8 @@ class BatchRepository:
         """The part's job exists. False: it was noted already, under whatever id."""
         return bool(self._db.write(self._sql["note_job"], {"id": part.id, "job_id": job_id, "pause": pause}))
 
-    def note(self, part: Part, job: Job, lease: float) -> None:
-        """How far the part's job is."""
+    def note(self, part: Part, job: Job) -> None:
+        """How far the part's job is. Whoever notes its end holds the part on, to count it."""
         params = {
             "id": part.id,
             "state": job.state,
@@ -139,7 +141,6 @@ class BatchRepository:
             "outputs": list(job.outputs),
             "error": job.error,
             "ended": job.state.ended,
-            "lease": lease,
         }
         self._db.write(self._sql["note_part"], params)
 
@@ -147,6 +148,10 @@ class BatchRepository:
         """Why the last step failed; `delay` seconds to the next one. `sure`: it left no job behind."""
         params = {"id": part.id, "error": error[:500], "delay": delay, "sure": sure}
         self._db.write(self._sql["note_part_error"], params)
+
+    def give_up(self, part: Part, error: str) -> None:
+        """The part has failed as a whole, whatever it was at; its lines are counted next."""
+        self._db.write(self._sql["give_up_part"], {"id": part.id, "error": error[:500]})
 
     def count(self, part: Part, count: Count) -> bool:
         """The part is done but for its batch. False: somebody else has counted it."""
@@ -220,6 +225,7 @@ def _part(row: Row) -> Part:
         results=row["results"],
         attempts=row["attempts"],
         unsure=row["unsure"],
+        searched_at=row["searched_at"],
         created_at=row["created_at"],
         window=row["window_seconds"],
         owner=row["owner"],

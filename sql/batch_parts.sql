@@ -1,7 +1,8 @@
 -- name: parts_of_batch
 -- The parts of a batch, in order, without their large `custom_ids`.
 SELECT p.batch_id, p.number, p.id, p.file_id, p.input, p.model_group, p.deployment, p.account, p.provider, p.lines,
-    p.state, p.results, p.job_id, p.outputs, p.completed, p.failed, p.error, p.attempts, p.unsure, b.endpoint,
+    p.state, p.results, p.job_id, p.outputs, p.completed, p.failed, p.error, p.attempts, p.unsure,
+    floor(extract(epoch FROM p.searched_at))::bigint AS searched_at, b.endpoint,
     b.status AS batch_status, b.owner, b.team,
     floor(extract(epoch FROM b.created_at))::bigint AS created_at,
     extract(epoch FROM b.expires_at - b.created_at)::integer AS window_seconds, b.expires_at <= now() AS overdue,
@@ -16,56 +17,58 @@ ORDER BY p.number;
 -- What the keys of a part's lines stand for.
 SELECT custom_ids FROM batch_parts WHERE id = %(id)s;
 
--- name: claim_due_parts
--- Parts that something is due for: their job to be made, looked after, counted or deleted. Of one batch if it is given,
--- and then also jobs that run and that nobody has asked about for `stale` seconds. The younger the batch, the sooner
--- comes the next look.
+-- name: claim_due_part
+-- A part that something is due for: its job to be made, looked after, counted or deleted. Of one batch if it is given,
+-- and then also a job that runs and that nobody has asked about for `stale` seconds. None of the accounts in `busy`. The
+-- younger the batch, the sooner comes the next look.
 WITH due AS (
     SELECT p.batch_id, p.number FROM batch_parts AS p
-    WHERE p.next_attempt_at IS NOT NULL AND CASE
-        WHEN %(batch_id)s::text IS NULL THEN p.next_attempt_at <= now()
-        ELSE p.batch_id = %(batch_id)s AND (
-            p.next_attempt_at <= now()
-            OR (
-                p.state NOT IN ('waiting', 'completed', 'failed', 'expired', 'cancelled')
-                AND p.polled_at < now() - %(stale)s * interval '1 second'
+    WHERE p.next_attempt_at IS NOT NULL AND (p.lease_until IS NULL OR p.lease_until <= now())
+        AND p.account <> ALL(%(busy)s::text[])
+        AND CASE
+            WHEN %(batch_id)s::text IS NULL THEN p.next_attempt_at <= now()
+            ELSE p.batch_id = %(batch_id)s AND (
+                p.next_attempt_at <= now()
+                OR (
+                    p.state NOT IN ('waiting', 'completed', 'failed', 'expired', 'cancelled')
+                    AND p.polled_at < now() - %(stale)s * interval '1 second'
+                )
             )
-        )
-    END
-    ORDER BY p.next_attempt_at LIMIT %(limit)s
+        END
+    ORDER BY p.next_attempt_at LIMIT 1
     FOR UPDATE SKIP LOCKED
 )
 UPDATE batch_parts AS p SET
     attempts = p.attempts + 1,
     polled_at = now(),
-    next_attempt_at = now() + CASE
-        WHEN p.state = 'waiting' OR p.results = 'deleting' OR p.state IN ('completed', 'failed', 'expired', 'cancelled')
-            THEN %(lease)s * interval '1 second'
-        ELSE greatest(%(pause)s * interval '1 second', least(interval '10 minutes', (now() - b.created_at) / 20))
-    END * (0.75 + random() / 2)
+    lease_until = now() + %(lease)s * interval '1 second',
+    searched_at = CASE WHEN p.unsure THEN coalesce(p.searched_at, now()) END,
+    next_attempt_at = now() + (0.75 + random() / 2)
+        * greatest(%(pause)s * interval '1 second', least(interval '10 minutes', (now() - b.created_at) / 20))
 FROM due, batches AS b
 WHERE p.batch_id = due.batch_id AND p.number = due.number AND b.id = p.batch_id
 RETURNING p.batch_id, p.number, p.id, p.file_id, p.input, p.model_group, p.deployment, p.account, p.provider, p.lines,
-    p.state, p.results, p.job_id, p.outputs, p.completed, p.failed, p.error, p.attempts, p.unsure, b.endpoint,
+    p.state, p.results, p.job_id, p.outputs, p.completed, p.failed, p.error, p.attempts, p.unsure,
+    floor(extract(epoch FROM p.searched_at))::bigint AS searched_at, b.endpoint,
     b.status AS batch_status, b.owner, b.team,
     floor(extract(epoch FROM b.created_at))::bigint AS created_at,
     extract(epoch FROM b.expires_at - b.created_at)::integer AS window_seconds, b.expires_at <= now() AS overdue,
     (SELECT i.stored_as FROM batch_inputs AS i WHERE i.file_id = p.file_id AND i.number = p.input) AS stored_as;
 
 -- name: renew_part_leases
--- Keeps parts whose jobs are being made or counted from being taken for left ones.
-UPDATE batch_parts SET next_attempt_at = now() + %(lease)s * interval '1 second'
-WHERE id = ANY(%(ids)s::text[]) AND next_attempt_at IS NOT NULL;
+-- Keeps parts that are worked on from being taken for left ones.
+UPDATE batch_parts SET lease_until = now() + %(lease)s * interval '1 second'
+WHERE id = ANY(%(ids)s::text[]) AND lease_until IS NOT NULL;
 
 -- name: begin_job
 -- The part's job is about to be made: from now on it may exist although nobody has heard of it.
-UPDATE batch_parts SET unsure = true WHERE id = %(id)s AND state = 'waiting';
+UPDATE batch_parts SET unsure = true, searched_at = NULL WHERE id = %(id)s AND state = 'waiting';
 
 -- name: note_job
 -- The part's job exists: written down the moment it is known.
 WITH noted AS (
     UPDATE batch_parts SET
-        job_id = %(job_id)s, state = 'validating', attempts = 0, error = NULL,
+        job_id = %(job_id)s, state = 'validating', attempts = 0, error = NULL, lease_until = NULL,
         next_attempt_at = now() + %(pause)s * interval '1 second'
     WHERE id = %(id)s AND state = 'waiting'
     RETURNING batch_id
@@ -75,7 +78,9 @@ SELECT batch_id FROM noted;
 -- name: begin_runs
 -- The gateway runs the part's lines itself, chunk by chunk.
 WITH part AS (
-    UPDATE batch_parts SET state = 'in_progress', attempts = 0, next_attempt_at = now() + %(pause)s * interval '1 second'
+    UPDATE batch_parts SET
+        state = 'in_progress', attempts = 0, lease_until = NULL,
+        next_attempt_at = now() + %(pause)s * interval '1 second'
     WHERE id = %(id)s AND state = 'waiting'
     RETURNING batch_id, number, account, file_id, input
 ), begun AS (
@@ -87,7 +92,7 @@ FROM part JOIN batch_lines AS l ON l.file_id = part.file_id AND l.input = part.i
 RETURNING chunk;
 
 -- name: note_part
--- How far a part's job is. Once it has ended, its results are to be counted.
+-- How far a part's job is. Once it has ended its results are to be counted, by whoever holds it already.
 WITH noted AS (
     UPDATE batch_parts SET
         state = %(state)s,
@@ -95,11 +100,10 @@ WITH noted AS (
         failed = coalesce(%(failed)s, failed),
         outputs = %(outputs)s,
         error = %(error)s,
+        attempts = 0,
         ended_at = CASE WHEN %(ended)s THEN coalesce(ended_at, now()) END,
-        next_attempt_at = CASE
-            WHEN %(ended)s THEN now() + %(lease)s * interval '1 second'
-            ELSE next_attempt_at
-        END
+        next_attempt_at = CASE WHEN %(ended)s THEN now() ELSE next_attempt_at END,
+        lease_until = CASE WHEN %(ended)s THEN lease_until END
     WHERE id = %(id)s AND results = 'none' AND state NOT IN ('completed', 'failed', 'expired', 'cancelled')
     RETURNING batch_id, number
 ), idle AS (
@@ -112,21 +116,33 @@ WHERE batches.id = noted.batch_id AND %(state)s <> 'validating';
 -- name: note_part_error
 -- Why the last attempt at a part failed; the next one comes in `delay` seconds. `sure`: it surely left no job behind.
 UPDATE batch_parts SET
-    error = %(error)s, unsure = unsure AND NOT %(sure)s, next_attempt_at = now() + %(delay)s * interval '1 second'
+    error = %(error)s, unsure = unsure AND NOT %(sure)s, lease_until = NULL,
+    next_attempt_at = now() + %(delay)s * interval '1 second'
 WHERE id = %(id)s AND next_attempt_at IS NOT NULL;
+
+-- name: give_up_part
+-- A part that cannot be followed or counted has failed: its lines have no answers.
+WITH ended AS (
+    UPDATE batch_parts SET
+        state = 'failed', outputs = '{}', error = %(error)s, attempts = 0, ended_at = coalesce(ended_at, now()),
+        next_attempt_at = now(), lease_until = NULL
+    WHERE id = %(id)s AND results = 'none'
+    RETURNING batch_id, number
+)
+DELETE FROM batch_runs USING ended WHERE batch_runs.batch_id = ended.batch_id AND batch_runs.number = ended.number;
 
 -- name: count_part
 -- A part's results are counted: what its lines of the output and error files will be.
 UPDATE batch_parts SET
     results = 'kept', completed = %(completed)s, failed = %(failed)s, output_bytes = %(output_bytes)s,
-    error_bytes = %(error_bytes)s, usage = %(usage)s, next_attempt_at = NULL
+    error_bytes = %(error_bytes)s, usage = %(usage)s, next_attempt_at = NULL, lease_until = NULL
 WHERE id = %(id)s AND results = 'none'
 RETURNING batch_id;
 
 -- name: forget_results
 -- What a part left at its provider is gone, and what the gateway kept of it too.
 WITH gone AS (
-    UPDATE batch_parts SET results = 'gone', next_attempt_at = NULL, outputs = '{}'
+    UPDATE batch_parts SET results = 'gone', next_attempt_at = NULL, lease_until = NULL, outputs = '{}'
     WHERE id = %(id)s AND results = 'deleting'
     RETURNING batch_id, number
 )

@@ -108,8 +108,7 @@ WITH asked AS (
 ), trail AS (
     INSERT INTO audit (actor, action, subject) SELECT %(actor)s, 'batch.cancel', id FROM asked
 )
-UPDATE batch_parts SET next_attempt_at = CASE WHEN state = 'waiting' THEN next_attempt_at ELSE now() END
-FROM asked
+UPDATE batch_parts SET next_attempt_at = now() FROM asked
 WHERE batch_parts.batch_id = asked.id AND batch_parts.results = 'none'
 RETURNING batch_parts.id;
 

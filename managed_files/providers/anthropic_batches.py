@@ -3,8 +3,8 @@
 Source: the `anthropic` package 2.12 (resources/messages/batches), Anthropic's "Batch processing".
 """
 
+import math
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import datetime
@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 from managed_files.batch_records import BatchLimits, Job, JobOrder, JobState, LineResult
 from managed_files.errors import InvalidRequest, ProviderFailed
 from managed_files.providers.anthropic_results import result_of, state_of
-from managed_files.providers.batches import BatchApi, results_in
+from managed_files.providers.batches import PATIENCE, BatchApi, results_in
 from managed_files.providers.line_file import LineFile
 from managed_files.providers.wire import Wire
 from managed_files.records import Deployment
@@ -22,7 +22,6 @@ from managed_files.slices import Slice
 
 _PROVIDER = "anthropic"
 _PAGE = 100
-_SKEW = 60  # seconds that Anthropic's clock may be ahead
 _ID = re.compile(rb'\{\s*"custom_id"\s*:\s*"')
 
 Json = dict[str, Any]
@@ -40,10 +39,10 @@ class AnthropicBatches(BatchApi):
 
     def __init__(self, wire: Wire, url: Callable[[str], str], headers: Callable[[], dict[str, str]]):
         """`url` gives the address of a path below the API's version; `headers` those of a chat."""
-        self._wire = wire
+        self._wire = wire.within(PATIENCE)
+        self._patient = wire
         self._url = url
         self._headers = headers
-        self._searched: dict[str, float] = {}  # when each part that is still looked for was first looked for
 
     def line(self, key: str, endpoint: str, body: Json, deployment: Deployment) -> Json:
         """The id has to come first: `create` writes the part's name into it without parsing the line."""
@@ -57,17 +56,13 @@ class AnthropicBatches(BatchApi):
     def create(self, order: JobOrder) -> str:
         with LineFile(_document(order.lines or (), order.part_id)) as file:
             body = Slice(file.open(), file.size())
-            made = self._wire.call("POST", self._url("messages/batches"), headers=self._headers(), body=body)
+            made = self._patient.call("POST", self._url("messages/batches"), headers=self._headers(), body=body)
         if not isinstance(made.get("id"), str):
             raise self._wire.nonsense("a batch without an id")
         return str(made["id"])
 
-    def find(self, part_id: str, deployment: Deployment, since: int) -> str | None:
-        """Raises a retryable, ambiguous ProviderFailed while one that may be ours still runs.
-
-        None that was made after the first search can be ours: else the batches of a busy account never ran out.
-        """
-        until = self._searched.setdefault(part_id, time.time()) + _SKEW
+    def find(self, part_id: str, deployment: Deployment, since: float, until: float = math.inf) -> str | None:
+        """Raises a retryable, ambiguous ProviderFailed while one that may be ours still runs."""
         running = []
         for batch in self._between(since, until):
             if batch.get("processing_status") != "ended":
@@ -77,7 +72,6 @@ class AnthropicBatches(BatchApi):
         if running:
             message = f"{_PROVIDER}: whether {running[0]} is the batch in question shows only when it has ended."
             raise ProviderFailed(_PROVIDER, message, retryable=True, ambiguous=True)
-        self._searched.pop(part_id, None)
         return None
 
     def job(self, job_id: str) -> Job:

@@ -1,6 +1,7 @@
 """The contract that a provider's batch API keeps. Knows no provider and no web framework."""
 
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
@@ -9,6 +10,8 @@ from managed_files.batch_records import CHAT, BatchLimits, Job, JobOrder, LineRe
 from managed_files.errors import GatewayError
 from managed_files.providers.wire import Wire
 from managed_files.records import Deployment
+
+PATIENCE = 60.0  # seconds of a provider's silence after which a job is asked about another time
 
 T = TypeVar("T")
 
@@ -40,8 +43,8 @@ class BatchApi(ABC):
         """Makes the job; its remote id. What a failed call may have left, `find` finds and `discard` removes."""
 
     @abstractmethod
-    def find(self, part_id: str, deployment: Deployment, since: int) -> str | None:
-        """The remote id of the job that an interrupted `create` left, if it did. `since`: Unix seconds."""
+    def find(self, part_id: str, deployment: Deployment, since: float, until: float = math.inf) -> str | None:
+        """The remote id of the job that an interrupted `create` left, if it did; made between these Unix seconds."""
 
     @abstractmethod
     def job(self, job_id: str) -> Job:

@@ -4,6 +4,7 @@ Source: botocore's service model of bedrock (2023-04-20) and AWS's guide to batc
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from urllib.parse import quote, urlencode
 from managed_files.batch_records import Job, JobOrder, JobState, LineResult
 from managed_files.errors import ProviderFailed
 from managed_files.providers.aws_credentials import AwsCredentials, domain
-from managed_files.providers.batches import BatchApi, results_in
+from managed_files.providers.batches import PATIENCE, BatchApi, results_in
 from managed_files.providers.bedrock_jobs import PROVIDER, job_of, path_of, region_of, result_of
 from managed_files.providers.s3 import Bucket
 from managed_files.providers.s3_listing import below
@@ -46,7 +47,7 @@ class BedrockBatches(BatchApi):
     ):
         """`bucket` raises ProviderFailed if the account has none. `place`: a deployment's region and model id."""
         self._params = params
-        self._wire = wire
+        self._wire = wire.within(PATIENCE)
         self._credentials = credentials
         self._bucket = bucket
         self._place = place
@@ -73,7 +74,7 @@ class BedrockBatches(BatchApi):
         region_of(arn)
         return arn
 
-    def find(self, part_id: str, deployment: Deployment, since: int) -> str | None:
+    def find(self, part_id: str, deployment: Deployment, since: float, until: float = math.inf) -> str | None:
         region, _ = self._place(deployment)
         moment = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         query = {"nameContains": part_id, "submitTimeAfter": moment}

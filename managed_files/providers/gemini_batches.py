@@ -1,6 +1,7 @@
 """The Gemini API's batches: one file of requests in, one of responses out. Source: generativelanguage v1beta."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
@@ -8,7 +9,7 @@ from urllib.parse import urlencode
 
 from managed_files.batch_records import BatchLimits, Job, JobOrder, JobState, LineResult
 from managed_files.errors import ProviderFailed
-from managed_files.providers.batches import BatchApi
+from managed_files.providers.batches import PATIENCE, BatchApi
 from managed_files.providers.gemini_files import GeminiFiles, means_gone, path_of, planned_uri
 from managed_files.providers.gemini_operations import inlined_in, metadata_of, output_of, outputs_of
 from managed_files.providers.google_batches import count_of, message_of, objects_in, refused_line, state_of
@@ -36,7 +37,7 @@ class GeminiBatches(BatchApi):
     def __init__(self, account: str, files: GeminiFiles, wire: Wire, headers: Callable[[], dict[str, str]]):
         self._account = account
         self._files = files
-        self._wire = wire
+        self._wire = wire.within(PATIENCE)
         self._headers = headers
 
     def line(self, key: str, endpoint: str, body: Json, deployment: Deployment) -> Json:
@@ -57,7 +58,7 @@ class GeminiBatches(BatchApi):
             raise self._wire.nonsense("a batch without a name")
         return name
 
-    def find(self, part_id: str, deployment: Deployment, since: int) -> str | None:
+    def find(self, part_id: str, deployment: Deployment, since: float, until: float = math.inf) -> str | None:
         """Google's list knows no filter, so it is read to its end; jobs that were discarded are not in it."""
         query = {"pageSize": str(_PAGE)}
         while True:

@@ -4,6 +4,7 @@ Source: Mistral's API description (/v1/batch/jobs) and its Python SDK 3.7, which
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from itertools import count
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 from managed_files.batch_records import CHAT, EMBEDDINGS, Job, JobOrder, JobState, LineResult
 from managed_files.errors import InvalidRequest, ProviderFailed
-from managed_files.providers.batches import BatchApi, refused, results_in
+from managed_files.providers.batches import PATIENCE, BatchApi, refused, results_in
 from managed_files.providers.failures import refusal
 from managed_files.providers.wire import Wire
 from managed_files.records import Deployment
@@ -43,7 +44,7 @@ class MistralBatches(BatchApi):
 
     def __init__(self, wire: Wire, url: Callable[..., str], headers: Callable[[], dict[str, str]]):
         """`url` gives the address of a path below the API's base, with a query as keywords."""
-        self._wire = wire
+        self._wire = wire.within(PATIENCE)
         self._url = url
         self._headers = headers
 
@@ -70,7 +71,7 @@ class MistralBatches(BatchApi):
             raise self._wire.nonsense("a batch job without an id")
         return str(made["id"])
 
-    def find(self, part_id: str, deployment: Deployment, since: int) -> str | None:
+    def find(self, part_id: str, deployment: Deployment, since: float, until: float = math.inf) -> str | None:
         """Newest first, until jobs older than `since`. No answer says which page is the last: an empty one is."""
         for number in count():
             url = self._url("batch/jobs", page=str(number), page_size=str(_PAGE))

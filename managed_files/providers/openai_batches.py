@@ -1,6 +1,7 @@
 """OpenAI's Batch API, for every adapter whose provider speaks it. Knows paths and fields, no addresses."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any, ClassVar
@@ -8,7 +9,7 @@ from urllib.parse import quote
 
 from managed_files.batch_records import CHAT, EMBEDDINGS, RESPONSES, Job, JobOrder, JobState, LineResult
 from managed_files.errors import InvalidRequest, ProviderFailed
-from managed_files.providers.batches import BatchApi, json_lines, keyed
+from managed_files.providers.batches import PATIENCE, BatchApi, json_lines, keyed
 from managed_files.providers.openai_files import OpenAIFiles, listed, older
 from managed_files.records import Deployment
 
@@ -30,6 +31,7 @@ class OpenAIBatches(BatchApi):
 
     def __init__(self, files: OpenAIFiles):
         self._files = files
+        self._wire = files.wire.within(PATIENCE)
 
     def line(self, key: str, endpoint: str, body: dict[str, Any], deployment: Deployment) -> dict[str, Any]:
         if body.get("stream"):
@@ -47,12 +49,10 @@ class OpenAIBatches(BatchApi):
             "metadata": {_NAME: order.part_id},
         }
         headers = {**self._files.headers(), "Content-Type": "application/json"}
-        answer = self._files.wire.call(
-            "POST", self._files.url("batches"), headers=headers, body=json.dumps(content).encode()
-        )
+        answer = self._wire.call("POST", self._files.url("batches"), headers=headers, body=json.dumps(content).encode())
         return self._id(answer)
 
-    def find(self, part_id: str, deployment: Deployment, since: int) -> str | None:
+    def find(self, part_id: str, deployment: Deployment, since: float, until: float = math.inf) -> str | None:
         """Newest first, page after page, until jobs older than `since`."""
         seen: set[str] = set()
         query = dict(_PAGE)
@@ -77,7 +77,7 @@ class OpenAIBatches(BatchApi):
     def cancel(self, job_id: str) -> None:
         """One that has ended is refused, with a 400 or a 409: then its state decides."""
         try:
-            self._files.wire.send("POST", self._job(job_id, "/cancel"), headers=self._files.headers(), accept=(404,))
+            self._wire.send("POST", self._job(job_id, "/cancel"), headers=self._files.headers(), accept=(404,))
         except ProviderFailed as refused:
             if refused.upstream_status not in (400, 409) or not self._ends(job_id):
                 raise
@@ -85,7 +85,7 @@ class OpenAIBatches(BatchApi):
     def results(self, job: Job) -> Iterator[LineResult]:
         for file_id in job.outputs:
             url = self._files.url(f"files/{quote(file_id, safe='')}/content")
-            with closing(self._files.wire.download(url, headers=self._files.headers())) as pieces:
+            with closing(self._wire.download(url, headers=self._files.headers())) as pieces:
                 yield from map(self._result, json_lines(pieces))
 
     def discard(self, part_id: str, deployment: Deployment, job: Job | None) -> None:
@@ -105,7 +105,7 @@ class OpenAIBatches(BatchApi):
         return self._files.url(f"batches/{quote(job_id, safe='')}{below}")
 
     def _get(self, url: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self._files.wire.call("GET", url, headers=self._files.headers())
+        answer: dict[str, Any] = self._wire.call("GET", url, headers=self._files.headers())
         return answer
 
     def _ends(self, job_id: str) -> bool:
@@ -115,14 +115,14 @@ class OpenAIBatches(BatchApi):
     def _id(self, answer: dict[str, Any]) -> str:
         job_id = answer.get("id")
         if not isinstance(job_id, str):
-            raise self._files.wire.nonsense("a batch object without an id")
+            raise self._wire.nonsense("a batch object without an id")
         return job_id
 
     def _read(self, answer: dict[str, Any]) -> Job:
         try:
             state = JobState(str(answer.get("status")))
         except ValueError as unknown:
-            raise self._files.wire.nonsense("an unknown status of a batch") from unknown
+            raise self._wire.nonsense("an unknown status of a batch") from unknown
         counts = answer.get("request_counts") or {}
         outputs = tuple(answer[name] for name in ("output_file_id", "error_file_id") if answer.get(name))
         error = _error(answer) if state is JobState.FAILED else None
@@ -135,7 +135,7 @@ class OpenAIBatches(BatchApi):
             if response:
                 return LineResult(key, response["status_code"], response["body"], request_id=response.get("request_id"))
         except (ValueError, KeyError, TypeError, AttributeError) as odd:
-            raise self._files.wire.nonsense("a result that is not a line of a batch") from odd
+            raise self._wire.nonsense("a result that is not a line of a batch") from odd
         return LineResult(key, None, code=error.get("code") or "batch_failed", message=error.get("message"))
 
 

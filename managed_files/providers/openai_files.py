@@ -149,7 +149,7 @@ def listed(answer: dict[str, Any]) -> list[dict[str, Any]]:
     return [item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]
 
 
-def older(page: list[dict[str, Any]], since: int | None) -> bool:
+def older(page: list[dict[str, Any]], since: float | None) -> bool:
     """Whether everything after this page was made before `since`; only a page that shows its order can tell."""
     first, last = page[0].get("created_at"), page[-1].get("created_at")
     return since is not None and isinstance(first, int) and isinstance(last, int) and first > last and last < since

@@ -1,6 +1,7 @@
 """Vertex AI's batch prediction jobs, which read from and write to Cloud Storage. Source: aiplatform v1, its docs."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
@@ -8,7 +9,7 @@ from urllib.parse import urlencode
 
 from managed_files.batch_records import BatchLimits, Job, JobOrder, JobState, LineResult
 from managed_files.errors import InvalidRequest, ProviderFailed
-from managed_files.providers.batches import BatchApi
+from managed_files.providers.batches import PATIENCE, BatchApi
 from managed_files.providers.gcs import Bucket
 from managed_files.providers.google_batches import count_of, message_of, objects_in, refused_line, state_of
 from managed_files.providers.google_credentials import GoogleCredentials
@@ -37,7 +38,7 @@ class VertexBatches(BatchApi):
         self, params: Mapping[str, Any], wire: Wire, bucket: Callable[[], Bucket], credentials: GoogleCredentials
     ):
         self._params = params
-        self._wire = wire
+        self._wire = wire.within(PATIENCE)
         self._bucket = bucket
         self._credentials = credentials
 
@@ -65,7 +66,7 @@ class VertexBatches(BatchApi):
         }
         return self._name(self._call("POST", self._jobs(order.deployment), json.dumps(job).encode()))
 
-    def find(self, part_id: str, deployment: Deployment, since: int) -> str | None:
+    def find(self, part_id: str, deployment: Deployment, since: float, until: float = math.inf) -> str | None:
         query = {"filter": f'display_name="{part_id}"', "pageSize": _PAGE}
         page = self._call("GET", f"{self._jobs(deployment)}?{urlencode(query)}")
         found = [job for job in page.get("batchPredictionJobs", ()) if job.get("displayName") == part_id]

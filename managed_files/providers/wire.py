@@ -22,6 +22,10 @@ class Wire:
         self._upstream = upstream
         self._timeout = timeout
 
+    def within(self, seconds: float) -> "Wire":
+        """The same with less patience, if this one has more."""
+        return Wire(self._provider, self._upstream, min(self._timeout, seconds))
+
     def send(
         self,
         method: str,

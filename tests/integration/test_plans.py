@@ -43,7 +43,7 @@ PARTS = """
 """
 CALLER = {"user_id": "user-1", "team_id": "team-1", "admin": False}
 PAGE: dict[str, Any] = {**CALLER, "after": None, "limit": 21, "purpose": None}
-DUE: dict[str, Any] = {"batch_id": None, "stale": 3, "limit": 16, "lease": 40, "pause": 2}
+DUE: dict[str, Any] = {"busy": ["account-1"], "batch_id": None, "stale": 3, "lease": 40, "pause": 2}
 BATCH_PAGE: dict[str, Any] = {**CALLER, "after": None, "limit": 21, "status": None}
 ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "first page": ("list_files_desc", PAGE),
@@ -65,8 +65,8 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "batches of one status": ("list_batches", BATCH_PAGE | {"status": "completed"}),
     "one batch": ("batch_of_caller", {**CALLER, "id": "batch-77"}),
     "its parts": ("parts_of_batch", {"batch_id": "batch-77"}),
-    "due parts": ("claim_due_parts", DUE),
-    "parts of a batch": ("claim_due_parts", DUE | {"batch_id": "batch-100"}),
+    "due parts": ("claim_due_part", DUE),
+    "parts of a batch": ("claim_due_part", DUE | {"batch_id": "batch-100"}),
     "batches to settle": ("batches_to_settle", {"id": None, "limit": 16}),
     "files without copies": ("forget_files", {}),
     "lost leases": ("end_expired_leases", {"limit": 100}),

@@ -44,8 +44,8 @@ def bench(url: str, stand_ins: StandIns, vllm: CompatibleSandbox) -> Iterator[Be
 
 
 def asked(vllm: CompatibleSandbox) -> Counter[str]:
-    """How often each text was asked."""
-    bodies = [json.loads(request.body) for request in vllm.requests if request.path == CHAT]
+    """How often each text was asked, of the requests that have arrived whole."""
+    bodies = [json.loads(request.body) for request in vllm.requests if request.path == CHAT and request.body]
     return Counter(str(body["messages"][0]["content"]) for body in bodies)
 
 

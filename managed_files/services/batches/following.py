@@ -1,14 +1,14 @@
 """Brings every part of every batch to its end: makes its job, looks after it, counts its results, deletes them."""
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from managed_files.batch_records import Job, JobOrder, JobState, Part
 from managed_files.batch_repository import BatchRepository
-from managed_files.errors import ConfigError, InvalidRequest, ProviderFailed
-from managed_files.fanout import Fanout
+from managed_files.errors import ConfigError, InvalidRequest, ProviderFailed, Unavailable
 from managed_files.ids import new_file_id
 from managed_files.providers.base import Provider
 from managed_files.providers.batches import BatchApi
@@ -18,13 +18,18 @@ from managed_files.run_repository import RunRepository
 from managed_files.services.batches.ending import ended_as
 from managed_files.services.batches.places import deployment_at
 from managed_files.services.batches.results import Results
+from managed_files.services.batches.steps import AT_ONCE, Steps
 from managed_files.services.deletion import CLOCK_SKEW
 from managed_files.services.leases import LeaseKeeper
 
-_AT_ONCE = 16
 _PAUSE = 2.0  # seconds between two looks at a young batch
+_PATIENCE = 5.0  # seconds that a pass, or somebody who looks at a batch, waits for steps
+_SETTLED = 60.0  # seconds after which a provider's list shows every job that it has
 _LONGEST_DELAY = 600.0  # seconds
-_MOST_ATTEMPTS = 8  # to make a job whose provider says each time that it may work later
+_MOST_ATTEMPTS = 8  # at a step that fails each time
+_MOST_LOOKS = 150  # the same where it may pass, or the operator may mend it: about a day, at the longest delay
+_OF_THE_OPERATOR = (401, 403)
+_LOST = "The provider may have this job, although it did not say so. It is looked for."
 log = logging.getLogger(__name__)
 
 
@@ -39,60 +44,63 @@ class Followers:
     deployments: Sequence[Deployment]
     results: Results
     leases: LeaseKeeper
-    fanout: Fanout
+    steps: Steps
 
 
 class Follower:
     """Each step is written down before the next begins, so that any node can take over at any of them."""
 
-    def __init__(self, tools: Followers, pause: float = _PAUSE):
+    def __init__(self, tools: Followers, pause: float = _PAUSE, settled: float = _SETTLED):
         self._tools = tools
         self._pause = pause
+        self._settled = settled
 
     def run_once(self) -> int:
-        """Everything that is due now; how many steps that were."""
-        steps = 0
-        while parts := self._claimed():
-            self._follow(parts)
-            steps += len(parts)
+        """What is due now; how many steps that were. Steps that take long go on behind it."""
+        begun = self._tools.steps.run(partial(self._claimed, None, 0.0), self._step, _PATIENCE)
         self.settle()
-        return steps
+        return begun
 
     def look_after(self, batch_id: str, stale: float) -> None:
         """One batch now, as far as nobody has done so within `stale` seconds."""
-        self._follow(self._claimed(batch_id, stale))
+        self._tools.steps.run(partial(self._claimed, batch_id, stale), self._step, _PATIENCE)
         self.settle(batch_id)
 
     def settle(self, batch_id: str | None = None) -> None:
         """Ends batches whose parts are all counted: their files exist from then on."""
-        for row in self._tools.repository.to_settle(_AT_ONCE, batch_id):
+        for row in self._tools.repository.to_settle(AT_ONCE, batch_id):
             status = ended_as(row["states"], cancelling=row["status"] == "cancelling")
             output = new_file_id() if row["completed"] else None
             error = new_file_id() if row["failed"] else None
             self._tools.repository.settle(row["id"], status, output, error)
 
-    def _claimed(self, batch_id: str | None = None, stale: float = 0.0) -> list[Part]:
+    def _claimed(self, batch_id: str | None, stale: float, busy: Sequence[str]) -> Part | None:
         lease = self._tools.leases.lease
-        return self._tools.repository.claim_parts(
-            _AT_ONCE, lease=lease, pause=self._pause, batch_id=batch_id, stale=stale
-        )
-
-    def _follow(self, parts: Sequence[Part]) -> None:
-        tasks = {part.id: partial(self._step, part) for part in parts}
-        for name, outcome in self._tools.fanout.run(tasks):
-            if outcome.error is not None:
-                log.warning("part %s of a batch: %s", name, outcome.error)
+        return self._tools.repository.claim_part(busy, lease=lease, pause=self._pause, batch_id=batch_id, stale=stale)
 
     def _step(self, part: Part) -> None:
-        """What is due for the part. A failure postpones it."""
+        """What is due for the part, which is held meanwhile."""
+        try:
+            with self._tools.leases.hold(part.id):
+                self._try(part)
+        except Unavailable as error:  # somebody goes on when the lease is over
+            log.warning("part %s of a batch: %s", part.id, error)
+
+    def _try(self, part: Part) -> None:
+        """A failure postpones the step, or ends the part."""
         try:
             self._due(part)
+        except Unavailable:
+            raise
         except ProviderFailed as failure:
             self._postpone(part, failure)
         except InvalidRequest as error:
             self._end(part, Job("", JobState.FAILED, error=error.message))
         except ConfigError as error:
             self._wait_for_the_operator(part, error)
+        except Exception:
+            log.exception("part %s of a batch", part.id)
+            self._fail_in_the_end(part, "The gateway failed at this part of the batch.", _MOST_ATTEMPTS)
 
     def _due(self, part: Part) -> None:
         if part.results == "deleting":
@@ -113,6 +121,9 @@ class Follower:
             return
         deployment = deployment_at(part.place, self._tools.deployments)
         job_id = self._found(part, deployment, api)
+        if job_id is None and part.searched_at is not None and time.time() - part.searched_at < self._settled:
+            self._tools.repository.note_error(part, _LOST, self._settled)
+            return
         if job_id is None and (part.cancelling or part.overdue):
             self._end(part, Job("", JobState.CANCELLED if part.cancelling else JobState.EXPIRED))
             return
@@ -127,16 +138,15 @@ class Follower:
         if not part.unsure:
             return None
         try:
-            return api.find(part.id, deployment, part.created_at - CLOCK_SKEW)
+            return api.find(part.id, deployment, part.created_at - CLOCK_SKEW, (part.searched_at or 0) + CLOCK_SKEW)
         except ProviderFailed as failure:
             failure.ambiguous = True
             raise
 
     def _made(self, part: Part, deployment: Deployment, api: BatchApi) -> str:
-        with self._tools.leases.hold(part.id):
-            order = self._order(part, deployment)
-            self._tools.repository.begin_job(part)
-            return api.create(order)
+        order = self._order(part, deployment)
+        self._tools.repository.begin_job(part)
+        return api.create(order)
 
     def _order(self, part: Part, deployment: Deployment) -> JobOrder:
         order = JobOrder(part.id, deployment, part.endpoint, part.lines, part.window)
@@ -179,7 +189,7 @@ class Follower:
             self._note(part, job)
 
     def _note(self, part: Part, job: Job) -> None:
-        self._tools.repository.note(part, job, self._tools.leases.lease)
+        self._tools.repository.note(part, job)
 
     def _end(self, part: Part, job: Job) -> None:
         """The part's job is over; what came of it is counted at once."""
@@ -188,8 +198,7 @@ class Follower:
         self._count(replace(part, state=job.state, job=known, error=job.error))
 
     def _count(self, part: Part) -> None:
-        with self._tools.leases.hold(part.id):
-            self._tools.repository.count(part, self._tools.results.count(part))
+        self._tools.repository.count(part, self._tools.results.count(part))
 
     def _discard(self, part: Part) -> None:
         if api := self._api(part):
@@ -212,10 +221,22 @@ class Follower:
             self._tools.repository.note_error(part, error.message, _LONGEST_DELAY)
 
     def _postpone(self, part: Part, failure: ProviderFailed) -> None:
-        """Looks at jobs are repeated for ever; a job that cannot be made fails its lines."""
-        waiting = part.state == "waiting"
-        if waiting and not failure.ambiguous and (not failure.retryable or part.attempts >= _MOST_ATTEMPTS):
+        """What may pass is repeated. A job that cannot be made fails its lines; one that was made has a day longer."""
+        if part.state != "waiting":
+            passing = failure.retryable or failure.upstream_status in _OF_THE_OPERATOR
+            self._fail_in_the_end(part, failure.message, _MOST_LOOKS if passing else _MOST_ATTEMPTS)
+        elif not failure.ambiguous and (not failure.retryable or part.attempts >= _MOST_ATTEMPTS):
             self._end(part, Job("", JobState.FAILED, error=failure.message))
-            return
-        delay = min(_LONGEST_DELAY, self._pause * 2.0 ** min(part.attempts, 10)) if waiting else self._pause * 5
-        self._tools.repository.note_error(part, failure.message, delay, sure=waiting and not failure.ambiguous)
+        else:
+            self._tools.repository.note_error(part, failure.message, self._delay(part), sure=not failure.ambiguous)
+
+    def _fail_in_the_end(self, part: Part, error: str, most: int) -> None:
+        """Another time, or never after `most` attempts. What is to be deleted is never given up, as it would stay."""
+        stuck = part.results == "none" and part.attempts >= most
+        if stuck and (part.ended or part.overdue or part.state == "waiting"):
+            self._tools.repository.give_up(part, error)
+        else:
+            self._tools.repository.note_error(part, error, self._delay(part))
+
+    def _delay(self, part: Part) -> float:
+        return min(_LONGEST_DELAY, self._pause * 2.0 ** min(part.attempts, 10))

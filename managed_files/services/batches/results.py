@@ -107,10 +107,10 @@ class Results:
     def _results(self, part: Part) -> Iterator[LineResult]:
         provider = self._providers.get(part.place.account)
         api = provider.batches() if provider else None
+        if part.state == JobState.FAILED and not (part.job and part.job.outputs):
+            return iter(())
         if part.job is None:
             return self._runs.results(part)
-        if part.job.state is JobState.FAILED and not part.job.outputs:
-            return iter(())
         if api is None:
             raise ConfigError(f"The configuration has no account {part.place.account} with batches any more.")
         return api.results(part.job)

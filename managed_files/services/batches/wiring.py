@@ -19,6 +19,7 @@ from managed_files.services.batches.receivers import Receivers
 from managed_files.services.batches.results import Results
 from managed_files.services.batches.retrying import Retrying
 from managed_files.services.batches.running import Runner, Runners, RunnerThread
+from managed_files.services.batches.steps import AT_ONCE, Steps
 from managed_files.services.batches.storing import BatchUploads
 from managed_files.services.batches.webhooks import Webhooks
 from managed_files.services.calls import Calls
@@ -57,7 +58,7 @@ def build(
     results = Results(tools.providers, deployments, repository, runs)
     most = BatchLimits(settings.max_batch_lines, settings.max_batch_file_size_mb * _MIB)
     uploads = BatchUploads(tools, repository, Rewriting(tools.repository, tools.providers, deployments, calls, most))
-    steps, background, calls_back = Fanout(16), Fanout(16), Fanout(16)
+    steps, background, calls_back = Fanout(AT_ONCE), Fanout(16), Fanout(16)
     followers = Followers(
         repository,
         tools.repository,
@@ -66,7 +67,7 @@ def build(
         deployments,
         results,
         LeaseKeeper(repository),
-        steps,
+        Steps(steps),
     )
     follower = Follower(followers)
     retrying = Retrying(tools.repository, repository, uploads, results, tools.providers, deployments)

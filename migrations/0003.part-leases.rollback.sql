@@ -1,0 +1,2 @@
+ALTER TABLE batch_parts DROP COLUMN searched_at;
+ALTER TABLE batch_parts DROP COLUMN lease_until;
