@@ -1,6 +1,5 @@
 """What a line of a batch's input has to be. Pure: bytes in, checked lines or findings out."""
 
-import codecs
 import hashlib
 import json
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Any
 
 from managed_files.batch_records import CHAT, ENDPOINTS
 from managed_files.errors import InvalidRequest
+from managed_files.strict_json import decoded
 
 MOST_FINDINGS = 20
 _LONGEST_CUSTOM_ID = 512
@@ -104,17 +104,9 @@ class LineChecker:
         return str(url)
 
 
-def _no_json(constant: str) -> None:
-    """Python reads and writes NaN and Infinity; a provider that finds one refuses the whole file."""
-    raise ValueError(f"{constant} is not JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_json)
-
-
 def _object(raw: bytes) -> dict[str, Any]:
     try:
-        item = _DECODER.decode(raw.removeprefix(codecs.BOM_UTF8).decode())
+        item = decoded(raw)
     except (ValueError, RecursionError) as error:
         raise InvalidRequest("it is not JSON") from error
     if not isinstance(item, dict):

@@ -1,6 +1,5 @@
 """The route of /chat/completions. The caller is found in the same statement as the files, so not by a decorator."""
 
-import json
 from typing import Any
 
 from flask import Blueprint, Request, Response
@@ -10,6 +9,7 @@ from managed_files import tracing
 from managed_files.errors import InvalidRequest, SpoolBroken, TooLarge, UnsupportedMediaType
 from managed_files.services.calls import ChatAnswer
 from managed_files.services.completions import Completions
+from managed_files.strict_json import decoded
 from managed_files.web.auth import Authenticator
 from managed_files.web.incoming import incoming
 
@@ -76,7 +76,7 @@ def _all_of(request: Request, length: int | None, max_bytes: int) -> bytes:
 def _checked(data: bytes) -> dict[str, Any]:
     """The request, looked at no further than the gateway itself reads it: the provider judges the rest."""
     try:
-        body = json.loads(data)
+        body = decoded(data)
     except ValueError as error:
         raise InvalidRequest("The request body is not JSON.") from error
     if not isinstance(body, dict):

@@ -23,6 +23,7 @@ def refused(bench: Bench, data: bytes, targets: str = "", key: str = MASTER_KEY)
         (b"{", "it is not JSON"),
         (b"[" * 3000, "it is not JSON"),
         (jsonl(line("a", temperature=float("nan"))), "it is not JSON"),
+        (jsonl(line("a", seed=7)).replace(b"7", b"1e999"), "it is not JSON"),
         (b"[]", "it is not a JSON object"),
         (jsonl(line("")), "'custom_id' has to be a text of 1 to 512 characters"),
         (jsonl({**line("a"), "custom_id": 7}), "'custom_id' has to be a text of 1 to 512 characters"),
