@@ -142,7 +142,8 @@ RETURNING batch_id;
 -- name: forget_results
 -- What a part left at its provider is gone, and what the gateway kept of it too.
 WITH gone AS (
-    UPDATE batch_parts SET results = 'gone', next_attempt_at = NULL, lease_until = NULL, outputs = '{}'
+    UPDATE batch_parts SET
+        results = 'gone', next_attempt_at = NULL, lease_until = NULL, outputs = '{}', custom_ids = ''
     WHERE id = %(id)s AND results = 'deleting'
     RETURNING batch_id, number
 )

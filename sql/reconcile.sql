@@ -17,9 +17,13 @@ WITH lost AS (
 SELECT id FROM ended;
 
 -- name: expire_files
--- Files whose time is over: their copies wait for deletion from now on.
+-- Files whose time is over: their copies wait for deletion from now on. One that a batch runs from, which nobody sees any
+-- more, stays as long for the batch.
 WITH over AS (
-    SELECT id FROM files WHERE state = 'stored' AND expires_at <= now()
+    SELECT id FROM files
+    WHERE state = 'stored' AND expires_at <= now() AND NOT EXISTS (
+        SELECT FROM batches AS b WHERE b.input_file_id = files.id AND b.status IN ('in_progress', 'cancelling')
+    )
     ORDER BY expires_at LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 ), doomed AS (

@@ -1,6 +1,7 @@
 """Batches whose model the operator takes out of the configuration, by mistake or for good."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
@@ -55,3 +56,19 @@ def test_what_is_overdue_waits_no_longer(start: Start, sql: Sql) -> None:
     sql("UPDATE batch_parts SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
     bench = start(GPT)
     assert outcome(bench, ended(bench, batch_id))[1] == {"g": "batch_failed"}
+
+
+def test_a_retry_tells_no_host_that_may_not_be_told_any_more(url: str, stand_ins: StandIns, sql: Sql) -> None:
+    address, secret = "https://hooks.test/batches", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    told = settings_for(url, stand_ins, webhook_hosts=["hooks.test"], webhook_secret=secret)
+    with closing(Bench(told, stand_ins)) as bench:
+        file_id = uploaded(bench, line("bad", temperature=9))
+        batch_id = created(bench, file_id, webhook_url=address)["id"]
+        bench.gateway.reconciler.run_once()
+    with closing(Bench(settings_for(url, stand_ins), stand_ins)) as bench:
+        ended(bench, batch_id)
+        answer = bench.call("POST", f"/batches/{batch_id}/retry")
+    assert (answer.status_code, sql("SELECT webhook_url FROM batches ORDER BY created_at")) == (
+        200,
+        [(address,), (None,)],
+    )

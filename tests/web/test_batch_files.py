@@ -55,6 +55,43 @@ def test_lines_that_are_deleted_cannot_be_retried(bench: Bench) -> None:
     assert (answer.status_code, "not kept any more" in answer.get_json()["error"]["message"]) == (400, True)
 
 
+def test_deleted_results_cannot_be_retried(bench: Bench, sql: Sql) -> None:
+    batch = ran(bench, line("a"), line("bad", temperature=9))
+    for name in ("output_file_id", "error_file_id"):
+        bench.call("DELETE", f"/files/{batch[name]}")
+    bench.gateway.reconciler.run_once()
+    answer = bench.call("POST", f"/batches/{batch['id']}/retry")
+    told = (answer.status_code, "were deleted" in answer.text)
+    assert (told, sql("SELECT custom_ids FROM batch_parts")) == ((400, True), [(b"",)])
+
+
+def test_an_input_that_expires_stays_for_the_batch_that_runs_from_it(bench: Bench, sql: Sql) -> None:
+    bench.stand_ins.openai.hold_batches()
+    batch = created(bench, uploaded(bench, line("a")))
+    sql("UPDATE files SET expires_at = now() WHERE parent IS NULL")
+    bench.gateway.reconciler.run_once()
+    bench.stand_ins.openai.release_batches()
+    status, left = ended(bench, batch["id"])["status"], []
+    for _ in range(3):
+        bench.gateway.reconciler.run_once()
+        left = sql("SELECT purpose FROM files")
+    assert (status, left) == ("completed", [("batch_output",)])
+
+
+def test_a_team_mate_retries_with_models_of_its_own(bench: Bench, sql: Sql) -> None:
+    ann, bob = bench.key("ann", team_id="red"), bench.key("bob", team_id="red", models=[GEMINI])
+    cat = bench.key("cat", team_id="red")
+    batch = created(bench, uploaded(bench, line("bad", temperature=9), key=ann), ann)
+    ended(bench, batch["id"])
+    before = sql("SELECT count(*) FROM files")
+    refused = bench.call("POST", f"/batches/{batch['id']}/retry", bob)
+    stored = sql("SELECT count(*) FROM files")
+    again = bench.call("POST", f"/batches/{batch['id']}/retry", cat).get_json()
+    owners = sql("SELECT owner FROM batches ORDER BY created_at")
+    assert (refused.status_code, stored, ids(bench, cat)) == (404, before, [again["id"], batch["id"]])
+    assert owners == [("ann",), ("cat",)]
+
+
 @pytest.mark.parametrize(("method", "below"), [("GET", ""), ("POST", "/cancel"), ("POST", "/retry")])
 def test_anothers_batch_answers_as_one_that_does_not_exist(bench: Bench, method: str, below: str) -> None:
     eve, batch_id, none = bench.key("eve"), ran(bench, line("a"))["id"], new_batch_id()

@@ -99,13 +99,16 @@ class Batches:
         return self._found(caller, batch_id)
 
     def retry(self, caller: Caller, batch_id: str) -> Batch:
-        """A new batch of the lines that were not answered, else as this one. Raises NotFound, InvalidRequest."""
+        """A new batch of the lines that were not answered, else as this one. Raises NotFound, InvalidRequest.
+
+        Whoever may see a batch may retry it, and owns the new one. An address that may be told no more is not told.
+        """
         batch = self._found(caller, batch_id)
         if batch.status not in ending.FINAL:
             raise InvalidRequest(f"The batch {batch_id} still runs; retry it when it has ended.")
         file_id = self._retrying.new_input(caller, batch)
         same = (batch.endpoint, batch.completion_window, batch.metadata, batch.output_expires_after, None)
-        return self.create(caller, BatchRequest(file_id, *same, webhook_url=batch.webhook_url))
+        return self.create(caller, BatchRequest(file_id, *same, webhook_url=self._still_allowed(batch.webhook_url)))
 
     def release(self, caller: Caller, file_id: str, *, force: bool) -> None:
         """Lets go of a file that is to be deleted. Raises Conflict if a batch runs from it, unless `force` ends it.
@@ -134,6 +137,14 @@ class Batches:
         answered = self._repository.by_id(batch_id).output_file_id == file.id
         blocks = self._results.blocks(self._repository.parts(batch_id), answered=answered)
         return chain([next(blocks, b"")], blocks)
+
+    def _still_allowed(self, webhook_url: str | None) -> str | None:
+        try:
+            if webhook_url is not None:
+                self._receivers.check(webhook_url)
+        except InvalidRequest:
+            return None
+        return webhook_url
 
     def _looked_after(self, batch_id: str) -> Future[Outcome[None]]:
         """Does beside the request what is due for the batch."""

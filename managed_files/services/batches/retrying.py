@@ -12,6 +12,7 @@ from managed_files.providers.base import Provider
 from managed_files.providers.batches import json_lines
 from managed_files.records import Caller, Deployment, FormFile
 from managed_files.repository import FileRepository
+from managed_files.services import routing
 from managed_files.services.attempt import Order
 from managed_files.services.batches.places import deployment_at
 from managed_files.services.batches.results import Results
@@ -36,10 +37,13 @@ class Retrying:
 
     def new_input(self, caller: Caller, batch: Batch) -> str:
         """The id of a new file of the lines without an answer, as they were sent. Raises InvalidRequest if none is."""
+        parts = self.repository.parts(batch.id)
+        for part in parts:
+            self._check(part, caller)
         units = Units()
         with Spool() as whole:
             try:
-                for part in self.repository.parts(batch.id):
+                for part in parts:
                     self._add(part, units, whole)
                 whole.finish()
                 found = units.finished()
@@ -50,6 +54,16 @@ class Retrying:
                 return self.uploads.store(order, found)
             finally:
                 units.close()
+
+    def _check(self, part: Part, caller: Caller) -> None:
+        """Before anything is stored. Without its results nobody knows which lines of a part were answered."""
+        if not caller.may_use(part.place.model_group):
+            raise routing.no_such_model(part.place.model_group)
+        if part.results != "kept":
+            raise InvalidRequest(
+                f"The results of {part.batch_id} were deleted, so nobody knows which lines were answered. Upload those "
+                "that are to run again."
+            )
 
     def _add(self, part: Part, units: Units, whole: Spool) -> None:
         failed = {line.key: line.custom_id for line in self.results.lines(part) if not line.answered}
