@@ -41,6 +41,7 @@ class Settings:
     max_batch_lines: int = 50_000
     batch_concurrency: int = 8
     batch_interval: float = 1.0
+    batch_poll_interval: float = 2.0
     max_batch_file_size_mb: int = 200
     webhook_hosts: tuple[str, ...] = ()
     webhook_secret: str | None = field(default=None, repr=False)
@@ -67,6 +68,7 @@ class GeneralSchema(Schema):
     reconcile_interval = fields.Float(validate=validate.Range(min=0.05))
     batch_concurrency = fields.Integer(validate=validate.Range(min=1))
     batch_interval = fields.Float(validate=validate.Range(min=0.05))
+    batch_poll_interval = fields.Float(validate=validate.Range(min=0.05))
     max_batch_lines = fields.Integer(validate=validate.Range(min=1))
     max_batch_file_size_mb = fields.Integer(validate=validate.Range(min=1))
     webhook_hosts = fields.List(fields.String(validate=_HOST))

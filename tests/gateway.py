@@ -99,7 +99,7 @@ def settings_for(
     url: str, stand_ins: StandIns, entries: list[dict[str, Any]] | None = None, **general: Any
 ) -> Settings:
     """Settings as an operator's file gives them, `general` over the defaults of these tests."""
-    defaults = {"master_key": MASTER_KEY, "database_url": url, "reconcile_interval": NEVER}
+    defaults = {"master_key": MASTER_KEY, "database_url": url, "reconcile_interval": NEVER, "batch_poll_interval": 0.05}
     raw = {
         "model_list": entries or stand_ins.entries(),
         "general_settings": defaults | general,

@@ -65,7 +65,7 @@ class World:
         """One model a provider. Looks for work are frequent, so that a test waits for nothing else."""
         entries = {name: bench.params() | {"model": f"{name}/{bench.model}"} for name, bench in self.all.items()}
         entries[VLLM] |= {"account": VLLM, "api_key": vllm_key}  # one account, whichever key a node has
-        often = {"reconcile_interval": 0.1, "batch_interval": 0.05}
+        often = {"reconcile_interval": 0.1, "batch_interval": 0.05, "batch_poll_interval": 0.05}
         return {
             "model_list": [{"model_name": name, "litellm_params": params} for name, params in entries.items()],
             "general_settings": {"master_key": MASTER_KEY, **often, **general},

@@ -22,7 +22,6 @@ from managed_files.services.batches.steps import AT_ONCE, Steps
 from managed_files.services.deletion import CLOCK_SKEW
 from managed_files.services.leases import LeaseKeeper
 
-_PAUSE = 2.0  # seconds between two looks at a young batch
 _PATIENCE = 5.0  # seconds that a pass, or somebody who looks at a batch, waits for steps
 _SETTLED = 60.0  # seconds after which a provider's list shows every job that it has
 _LONGEST_DELAY = 600.0  # seconds
@@ -50,7 +49,8 @@ class Followers:
 class Follower:
     """Each step is written down before the next begins, so that any node can take over at any of them."""
 
-    def __init__(self, tools: Followers, pause: float = _PAUSE, settled: float = _SETTLED):
+    def __init__(self, tools: Followers, pause: float, settled: float = _SETTLED):
+        """`pause`: seconds between two looks at a young batch."""
         self._tools = tools
         self._pause = pause
         self._settled = settled

@@ -69,7 +69,7 @@ def build(
         LeaseKeeper(repository),
         Steps(steps),
     )
-    follower = Follower(followers)
+    follower = Follower(followers, settings.batch_poll_interval)
     retrying = Retrying(tools.repository, repository, uploads, results, tools.providers, deployments)
     key = None if settings.webhook_secret is None else key_of(settings.webhook_secret)
     receivers = Receivers(settings.webhook_hosts, signed=key is not None)
