@@ -3,8 +3,9 @@
 import json
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from managed_files.errors import Inexpressible, InvalidRequest
 from managed_files.providers.base import Provider
 from managed_files.providers.wire import Wire
 from managed_files.records import Copy, Deployment
-from managed_files.services.references import Reference
+from managed_files.services.references import Path, Reference, rewritten
 from managed_files.services.relay import Done, Relay
 from managed_files.services.routing import NO_COPY, usable
 from managed_files.upstream import Upstream, pieces
@@ -37,7 +38,7 @@ class ChatAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Chat:
+class Asked:
     """A request whose caller may do it: the body, where it names files, and those files' copies."""
 
     body: dict[str, Any]
@@ -53,7 +54,7 @@ class Calls:
         self._upstream = upstream
         self._drop_params = drop_params
 
-    def send(self, deployment: Deployment, chat: Chat, done: Done) -> ChatAnswer:
+    def send(self, deployment: Deployment, chat: Asked, done: Done) -> ChatAnswer:
         """The answer, once its first bytes are here: until then another deployment may still give it.
 
         `done` is called when the last byte is out or nobody wants it any more, unless this raises: ProviderFailed, or
@@ -80,22 +81,28 @@ class Calls:
         done(None)
         return ChatAnswer([whole], "application/json", headers)
 
-    def pass_on(self, deployment: Deployment, endpoint: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def pass_on(self, deployment: Deployment, endpoint: str, asked: Asked) -> dict[str, Any]:
         """The answer of one of the provider's `relays`, as it is. Raises ProviderFailed."""
         provider = self._providers[deployment.account.name]
         target = provider.elsewhere(deployment, endpoint)
         wire = Wire(provider.name, self._upstream, timeout_of(deployment, stream=False))
-        payload = json.dumps({**body, "model": deployment.model}).encode()
+        payload = json.dumps(self.relayed(deployment, asked)).encode()
         answer: dict[str, Any] = wire.call("POST", target.url, headers=target.headers, body=payload)
         return answer
 
-    def translated(self, deployment: Deployment, chat: Chat) -> tuple[dict[str, Any], list[str]]:
+    def relayed(self, deployment: Deployment, asked: Asked) -> dict[str, Any]:
+        """OpenAI's own body with the provider's model and ids, for what is no chat. No I/O. Raises InvalidRequest."""
+        changes = _changes(asked, deployment.account.name, _named)
+        return {**rewritten(asked.body, changes), "model": deployment.model}
+
+    def translated(self, deployment: Deployment, chat: Asked) -> tuple[dict[str, Any], list[str]]:
         """The provider's body with its own ids, and the names of the fields that were left out for it. No I/O.
 
         Raises InvalidRequest.
         """
         provider = self._providers[deployment.account.name]
-        dialect, body = DIALECTS[provider.dialect], _resolved(chat, deployment.account.name, provider)
+        changes = _changes(chat, deployment.account.name, partial(_resolved, provider))
+        dialect, body = DIALECTS[provider.dialect], rewritten(chat.body, changes)
         drop, dropped = deployment.params.get("drop_params"), list[str]()
         while True:
             try:
@@ -109,20 +116,28 @@ class Calls:
                 dropped.append(name)
 
 
-def _resolved(chat: Chat, account: str, provider: Provider) -> dict[str, Any]:
-    """The body with this provider's ids. What is not rewritten is shared with the original, which stays as it is."""
-    messages, now = list(chat.body["messages"]), time.time()
-    for item in chat.references:
-        copy = usable(chat.files.get(item.file_id, ()), account, now)
-        if copy is None:
-            if item.managed:  # it was there when the deployment was chosen
-                raise InvalidRequest(f"The file {item.file_id} has just expired.", param=item.param, code=NO_COPY)
-            continue  # a provider's own id that this admin may use
-        message = messages[item.message]
-        content = list(message["content"])
-        content[item.part] = provider.resolve(copy, content[item.part])
-        messages[item.message] = {**message, "content": content}
-    return {**chat.body, "messages": messages}
+Change = tuple[Path, Callable[[Any], Any]]
+
+
+def _changes(asked: Asked, account: str, change: Callable[[Reference, Copy], Change]) -> Iterator[Change]:
+    """What has to be done for each file that the request names, as the account has it."""
+    now = time.time()
+    for item in asked.references:
+        copy = usable(asked.files.get(item.file_id, ()), account, now)
+        if copy is not None:
+            yield change(item, copy)
+        elif item.managed:  # it was there when the deployment was chosen; else a provider's own id for an admin's use
+            raise InvalidRequest(f"The file {item.file_id} has just expired.", param=item.param, code=NO_COPY)
+
+
+def _resolved(provider: Provider, item: Reference, copy: Copy) -> Change:
+    """A chat's part is the provider's to write."""
+    return item.part, partial(provider.resolve, copy)
+
+
+def _named(item: Reference, copy: Copy) -> Change:
+    """Elsewhere an id stands for an id."""
+    return item.path, lambda _: copy.stored_id
 
 
 def _exchange(body: Mapping[str, Any], deployment: Deployment) -> Exchange:

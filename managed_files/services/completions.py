@@ -7,7 +7,7 @@ from managed_files.errors import InvalidRequest, NotFound, Unauthorized
 from managed_files.keys import Credentials
 from managed_files.records import Caller, Copy
 from managed_files.repository import FileRepository
-from managed_files.services.calls import Chat, ChatAnswer
+from managed_files.services.calls import Asked, ChatAnswer
 from managed_files.services.dispatch import Dispatch
 from managed_files.services.references import Reference, references
 
@@ -30,7 +30,7 @@ class Completions:
             raise Unauthorized("Incorrect API key provided, or it has expired or been revoked.")
         self._check(found, files, caller)
         in_order = {file_id: files[file_id] for file_id in ids if file_id in files}
-        return self._dispatch.answer(Chat(body, found, in_order), caller, fallbacks)
+        return self._dispatch.answer(Asked(body, found, in_order), caller, fallbacks)
 
     def _check(self, found: Sequence[Reference], files: Mapping[str, Sequence[Copy]], caller: Caller) -> None:
         for item in found:

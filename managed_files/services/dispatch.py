@@ -10,7 +10,7 @@ from managed_files.errors import GatewayError, Inexpressible, ProviderFailed, Un
 from managed_files.records import Caller, Deployment
 from managed_files.router_settings import RouterSettings
 from managed_files.services import retries, routing
-from managed_files.services.calls import Calls, Chat, ChatAnswer, timeout_of
+from managed_files.services.calls import Asked, Calls, ChatAnswer, timeout_of
 from managed_files.services.health import Health, Visit
 from managed_files.services.routing import Snapshot
 
@@ -21,7 +21,7 @@ _PATIENCE = 10.0  # seconds to wait for a free connection, and never longer than
 class _Trip:
     """One request on its way. `attempts` counts calls, over all groups."""
 
-    chat: Chat
+    chat: Asked
     caller: Caller
     attempts: int = 0
 
@@ -44,7 +44,7 @@ class Dispatch:
         self._router = router
         self._pause = pause
 
-    def answer(self, chat: Chat, caller: Caller, fallbacks: Sequence[str] | None = None) -> ChatAnswer:
+    def answer(self, chat: Asked, caller: Caller, fallbacks: Sequence[str] | None = None) -> ChatAnswer:
         """The first answer. `fallbacks`: the request's own, instead of the configured. Raises the first group's error.
 
         Ids are resolved anew for every group, so that a fallback answers only if it holds the files too. Where all

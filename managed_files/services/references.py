@@ -1,45 +1,65 @@
-"""Where a chat request may name files, and which it names. Pure functions of the request's values."""
+"""Where a request may name files, which it names, and the same with others. Pure functions of the request's values."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from managed_files.batch_records import CHAT, EMBEDDINGS, RESPONSES
 from managed_files.errors import InvalidRequest
 from managed_files.ids import FILE_ID_PREFIX, file_ids_in, is_file_id
 
 Path = tuple[str | int, ...]
 
-_CARRIERS: dict[str, tuple[Path, ...]] = {  # by part type: where its id stands
+_CARRIERS: dict[str, tuple[Path, ...]] = {  # by type of a chat's part: where its id stands
     "file": (("file", "file_id"),),
     "image_url": (("image_url", "url"), ("image_url",)),
     "input_audio": (("input_audio", "data"),),
+}
+_IN_RESPONSES = frozenset({"input_file", "input_image", "computer_screenshot"})  # the objects with a `file_id`
+_REMEDIES = {  # by endpoint
+    CHAT: 'a file can only be named by a content part: {"type": "file", "file": {"file_id": …}}. Move it there',
+    RESPONSES: 'a file can only be named by a part of the input: {"type": "input_file", "file_id": …}. Move it there',
+    EMBEDDINGS: "embeddings are of texts. Leave it out",
 }
 _OF_PROVIDERS = ("file-", "file_", "files/", "gs://", "s3://")  # how providers' own ids and addresses begin
 
 
 class Reference(NamedTuple):
-    """Part `part` of message `message` carries `file_id`; `managed` if it has the shape of ours, else a provider's."""
+    """The object at `part` has `file_id` at `carrier`; `managed` if that has the shape of ours, else a provider's."""
 
-    message: int
-    part: int
+    part: Path
     carrier: Path
     file_id: str
     managed: bool
 
     @property
     def path(self) -> Path:
-        return ("messages", self.message, "content", self.part, *self.carrier)
+        return (*self.part, *self.carrier)
 
     @property
     def param(self) -> str:
         return _dotted(self.path)
 
 
-def references(body: Mapping[str, Any]) -> list[Reference]:
+def references(body: Mapping[str, Any], endpoint: str = CHAT) -> list[Reference]:
     """Every part that carries a file id, in order. Raises InvalidRequest for one of our ids anywhere else."""
-    found = list(_carried(body.get("messages")))
+    found = list(_FINDERS[endpoint](body))
     if _count_ids(body) > sum(item.managed for item in found):
-        _refuse_elsewhere(body, {item.path for item in found})
+        _refuse_elsewhere(body, {item.path for item in found}, _REMEDIES[endpoint])
     return found
+
+
+def rewritten(body: dict[str, Any], changes: Iterable[tuple[Path, Callable[[Any], Any]]]) -> dict[str, Any]:
+    """The body with what stands at each path replaced by what is made of it. What stays is shared with the original."""
+    new, copies = {**body}, dict[Path, Any]()
+    for path, made_of in changes:
+        inner: Any = new
+        for depth in range(1, len(path)):
+            place, key = path[:depth], path[depth - 1]
+            if place not in copies:  # each is copied once, however much changes in it
+                copies[place] = inner[key] = inner[key].copy()
+            inner = copies[place]
+        inner[path[-1]] = made_of(inner[path[-1]])
+    return new
 
 
 def _count_ids(body: Any) -> int:
@@ -58,24 +78,45 @@ def _count_ids(body: Any) -> int:
     return count
 
 
-def _refuse_elsewhere(body: Any, places: Collection[Path]) -> None:
+def _refuse_elsewhere(body: Any, places: Collection[Path], remedy: str) -> None:
     for path, text in _texts(body):
         ids = file_ids_in(text)
         if ids and (path not in places or text != ids[0]):
-            raise InvalidRequest(
-                f"{_dotted(path)} contains the file id {ids[0]}, but a file can only be named by a content part: "
-                '{"type": "file", "file": {"file_id": …}}. Move it there.',
-                param=_dotted(path),
-            )
+            raise InvalidRequest(f"{_dotted(path)} contains the file id {ids[0]}, but {remedy}.", param=_dotted(path))
 
 
-def _carried(messages: Any) -> Iterator[Reference]:
-    for i, message in _objects(messages):
+def _in_chat(body: Mapping[str, Any]) -> Iterator[Reference]:
+    for i, message in _objects(body.get("messages")):
         for j, part in _objects(message.get("content")):
             for carrier in _CARRIERS.get(str(part.get("type")), ()):
                 text = _at(part, carrier)
                 if isinstance(text, str) and _names_a_file(carrier, text):
-                    yield Reference(i, j, carrier, text, is_file_id(text))
+                    yield Reference(("messages", i, "content", j), carrier, text, is_file_id(text))
+
+
+def _in_response(body: Mapping[str, Any]) -> Iterator[Reference]:
+    """Source: the Responses API's description. Files stand in the input at several depths, and in containers."""
+    waiting: list[tuple[Path, Any]] = [((key,), body.get(key)) for key in ("prompt", "input")]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            if value.get("type") in _IN_RESPONSES and isinstance(file_id := value.get("file_id"), str):
+                yield Reference(path, ("file_id",), file_id, is_file_id(file_id))
+            waiting.extend(((*path, key), inner) for key, inner in reversed(value.items()))
+        elif isinstance(value, list):
+            waiting.extend(((*path, index), value[index]) for index in reversed(range(len(value))))
+    for i, tool in _objects(body.get("tools")):
+        ids = _at(tool, ("container", "file_ids"))
+        for j, file_id in enumerate(ids if isinstance(ids, list) else ()):
+            if isinstance(file_id, str):
+                yield Reference(("tools", i, "container"), ("file_ids", j), file_id, is_file_id(file_id))
+
+
+def _in_embeddings(body: Mapping[str, Any]) -> Iterator[Reference]:
+    return iter(())
+
+
+_FINDERS = {CHAT: _in_chat, RESPONSES: _in_response, EMBEDDINGS: _in_embeddings}
 
 
 def _objects(value: Any) -> list[tuple[int, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Which parts of a chat request may name files, over hand-made and random requests."""
+"""Which parts of a request may name files, and the same request with others, over hand-made and random ones."""
 
 import json
 from typing import Any
@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from managed_files.batch_records import CHAT, EMBEDDINGS, RESPONSES
 from managed_files.errors import InvalidRequest
 from managed_files.ids import new_file_id
-from managed_files.services.references import references
+from managed_files.services.references import references, rewritten
 
 OURS = "file-mf-" + "b" * 32
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -48,6 +49,14 @@ PLACES: dict[str, tuple[dict[str, Any], str]] = {
     "top-level key": ({"messages": [], OURS: 1}, OURS),
     "deep": ({"messages": [], "tools": [{"function": {"enum": [[OURS]]}}]}, "tools[0].function.enum[0][0]"),
 }
+NAMED = {"type": "input_file", "file_id": OURS}
+IN_RESPONSES: dict[str, tuple[dict[str, Any], str]] = {
+    "a message": ({"input": [{"role": "user", "content": [{"type": "input_text"}, NAMED]}]}, "input[0].content[1]"),
+    "a tool's output": ({"input": [{"type": "function_call_output", "output": [NAMED]}]}, "input[0].output[0]"),
+    "an image": ({"input": [{"content": [{"type": "input_image", "file_id": OURS}]}]}, "input[0].content[0]"),
+    "a screenshot": ({"input": [{"output": {"type": "computer_screenshot", "file_id": OURS}}]}, "input[0].output"),
+    "a prompt's variable": ({"prompt": {"id": "p", "variables": {"paper": NAMED}}}, "prompt.variables.paper"),
+}
 PLAIN_TEXT = st.text(max_size=8).filter(lambda text: "file-mf-" not in text)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | PLAIN_TEXT,
@@ -61,8 +70,38 @@ JSON = st.recursive(
 def test_finds_every_carrier_in_every_role(carrier: str, role: str) -> None:
     part, place = CARRIERS[carrier]
     body = {"messages": [{"role": "user", "content": "hi"}, {"role": role, "content": [{"type": "text"}, part]}]}
-    found = [(item.message, item.part, item.file_id, item.param, item.managed) for item in references(body)]
-    assert found == [(1, 1, OURS, f"messages[1].content[1].{place}", True)]
+    found = [(item.part, item.file_id, item.param, item.managed) for item in references(body)]
+    assert found == [(("messages", 1, "content", 1), OURS, f"messages[1].content[1].{place}", True)]
+
+
+@pytest.mark.parametrize("place", sorted(IN_RESPONSES))
+def test_finds_every_carrier_of_a_response(place: str) -> None:
+    body, param = IN_RESPONSES[place]
+    assert [(item.param, item.file_id) for item in references(body, RESPONSES)] == [(f"{param}.file_id", OURS)]
+
+
+def test_finds_the_files_of_a_container() -> None:
+    tool = {"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-abc", OURS]}}
+    found = [(item.param, item.managed) for item in references({"tools": [{}, tool]}, RESPONSES)]
+    assert found == [("tools[1].container.file_ids[0]", False), ("tools[1].container.file_ids[1]", True)]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body", "param", "remedy"),
+    [
+        (CHAT, {"messages": [{"content": [NAMED]}]}, "messages[0].content[0].file_id", '"type": "file"'),
+        (RESPONSES, {"input": OURS}, "input", '"type": "input_file"'),
+        (RESPONSES, {"input": [{"type": "input_image", "image_url": OURS}]}, "input[0].image_url", "input_file"),
+        (RESPONSES, {"messages": [{"content": [NAMED]}]}, "messages[0].content[0].file_id", "input_file"),
+        (EMBEDDINGS, {"input": [OURS]}, "input[0]", "Leave it out."),
+    ],
+)
+def test_an_id_in_the_wrong_place_is_told_the_right_one(
+    endpoint: str, body: dict[str, Any], param: str, remedy: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        references(body, endpoint)
+    assert (refused.value.param, remedy in refused.value.message) == (param, True)
 
 
 @pytest.mark.parametrize("place", sorted(PLACES))
@@ -113,6 +152,31 @@ def test_an_id_planted_anywhere_in_random_json_is_refused(data: st.DataObject) -
 @given(JSON, JSON)
 def test_random_json_without_an_id_names_no_file(messages: Any, extra: Any) -> None:
     assert references({"messages": messages, "extra": extra}) == []
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data(), JSON)
+def test_what_is_not_rewritten_stays(data: st.DataObject, inner: Any) -> None:
+    body = {"inner": inner}
+    before = json.dumps(body)
+    paths = data.draw(st.lists(st.sampled_from(_leaves((), body)), unique=True))
+    new = rewritten(body, [(path, lambda old: [old]) for path in paths])
+    expected = json.loads(before)
+    for path in paths:
+        _wrap(expected, path)
+    assert (new, json.dumps(body)) == (expected, before)
+
+
+def _leaves(path: tuple[Any, ...], value: Any) -> list[tuple[Any, ...]]:
+    """The paths of all values that hold no others."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [leaf for key, inner in items for leaf in _leaves((*path, key), inner)] or [path]
+
+
+def _wrap(value: Any, path: tuple[Any, ...]) -> None:
+    for key in path[:-1]:
+        value = value[key]
+    value[path[-1]] = [value[path[-1]]]
 
 
 def _spots(value: Any) -> Any:

@@ -12,7 +12,7 @@ from managed_files.providers.batches import refused
 from managed_files.records import Caller, Deployment
 from managed_files.repository import FileRepository
 from managed_files.services.batches.places import deployment_at
-from managed_files.services.calls import Calls, Chat
+from managed_files.services.calls import Asked, Calls
 from managed_files.services.dispatch import Dispatch
 from managed_files.services.references import references
 
@@ -52,21 +52,21 @@ class Asking:
 
     def _answer(self, run: Run, body: dict[str, Any]) -> dict[str, Any]:
         """A chat goes to any deployment of its group that can answer it, anything else to the one it was meant for."""
-        if run.endpoint == CHAT:
-            return self._chat(run, body)
-        deployment = deployment_at(run.place, self.deployments)
-        return self.calls.pass_on(deployment, run.endpoint, body)
-
-    def _chat(self, run: Run, body: dict[str, Any]) -> dict[str, Any]:
         caller = Caller(run.owner, run.team)
-        found = references(body)
+        asked = self._asked(run, body, caller)
+        if run.endpoint != CHAT:
+            return self.calls.pass_on(deployment_at(run.place, self.deployments), run.endpoint, asked)
+        answer = self.dispatch.answer(asked, caller)
+        return _object(run.place.provider, b"".join(answer.pieces))
+
+    def _asked(self, run: Run, body: dict[str, Any], caller: Caller) -> Asked:
+        found = references(body, run.endpoint)
         ids = list(dict.fromkeys(item.file_id for item in found))
         files = self.files.files_of_caller(ids, caller) if ids else {}
         for item in found:
             if item.file_id not in files:
                 raise NotFound(f"No such File object: {item.file_id[:200]}", param=item.param)
-        answer = self.dispatch.answer(Chat(body, found, files), caller)
-        return _object(run.place.provider, b"".join(answer.pieces))
+        return Asked(body, found, files)
 
 
 def _delay(error: GatewayError, attempt: int) -> float:

@@ -13,7 +13,7 @@ from managed_files.records import Caller, Copy, Deployment
 from managed_files.repository import FileRepository
 from managed_files.services.batches.places import Offers, choose, runs_itself
 from managed_files.services.batches.units import Unit, Units
-from managed_files.services.calls import Calls, Chat
+from managed_files.services.calls import Asked, Calls
 from managed_files.services.references import Reference, references
 from managed_files.services.routing import by_group
 from managed_files.spool import Spool
@@ -91,7 +91,7 @@ class Intake:
             return
         self._models = {*self._models, line.model} if len(self._models) < 2 else self._models
         try:
-            self._gathered.append((line, references(line.body)))
+            self._gathered.append((line, references(line.body, line.url)))
         except InvalidRequest as error:
             self._findings.add(line.number, error.message)
         self._gathered_bytes += len(raw)
@@ -143,9 +143,10 @@ class Intake:
         files: Mapping[str, Sequence[Copy]],
         deployment: Deployment,
     ) -> dict[str, object]:
+        asked = Asked(body, found, files)
         if line.url != CHAT:
-            return {**body, "model": deployment.model}
-        return self._with.calls.translated(deployment, Chat(body, found, files))[0]
+            return self._with.calls.relayed(deployment, asked)
+        return self._with.calls.translated(deployment, asked)[0]
 
 
 def offers_of(providers: Mapping[str, Provider]) -> Offers:
