@@ -57,13 +57,15 @@ class AzureSandbox(OpenAISandbox):
             *self.file_routes("/openai/v1"),
             *self.batch_routes("/openai/v1"),
             Route("POST", "/openai/v1/chat/completions", self.guarded(self.chat)),
+            Route("POST", "/openai/v1/responses", self.guarded(self.respond)),
             *self.file_routes("/openai"),
             *self.batch_routes("/openai"),
             Route("POST", dated, self.guarded(self._dated_chat)),
         ]
 
     def batch_rules(self) -> Rules:
-        return Rules(dict.fromkeys(("/chat/completions", "/v1/chat/completions"), self.chat), models=self.deployments)
+        chats = dict.fromkeys(("/chat/completions", "/v1/chat/completions"), self.chat)
+        return Rules({**chats, "/v1/responses": self.respond}, models=self.deployments)
 
     def _check_version(self, request: Request) -> None:
         """The dated paths need `api-version`. Raises the 404 that Azure gives instead."""
@@ -90,16 +92,19 @@ class AzureSandbox(OpenAISandbox):
         return self._answer_chat(body, project)
 
     def _answer_chat(self, body: dict[str, Any], project: str) -> Reply:
-        if body["model"] not in self.deployments:
+        self.check_model(body["model"])
+        extra = {"content_filter_results": _FILTERS}
+        prompt_filter = [{"prompt_index": 0, "content_filter_results": _FILTERS}]
+        completion = complete(body, lambda file_id: self.store.get(project, file_id), extra)
+        return completion.reply(first_chunk={"prompt_filter_results": prompt_filter})
+
+    def check_model(self, model: str) -> None:
+        if model not in self.deployments:
             message = (
                 "The API deployment for this resource does not exist. If you created the deployment within the last "
                 "5 minutes, please wait a moment and try again."
             )
             raise Refused(_gateway_error(404, "DeploymentNotFound", message))
-        extra = {"content_filter_results": _FILTERS}
-        prompt_filter = [{"prompt_index": 0, "content_filter_results": _FILTERS}]
-        completion = complete(body, lambda file_id: self.store.get(project, file_id), extra)
-        return completion.reply(first_chunk={"prompt_filter_results": prompt_filter})
 
     def error(self, request: Request, status: int, message: str) -> Reply:
         if status == 404:

@@ -1,21 +1,13 @@
 """How OpenAI's chat endpoint reads messages, and what the model sees of them. Wire facts: OpenAI's API description."""
 
-import base64
-import binascii
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from managed_files.sandbox.answers import Attachment, Json, Prompt
+from managed_files.sandbox.openai_attachments import FileLookup, data_url, decoded, image_at, stored
 from managed_files.sandbox.openai_errors import bad
-from managed_files.sandbox.openai_files import StoredFile
 
 _ROLES = ("developer", "system", "user", "assistant", "tool", "function")
-_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[\w=-]+)*;base64,(.*)", re.DOTALL)
-_IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-
-FileLookup = Callable[[str], StoredFile | None]
 
 
 @dataclass
@@ -70,17 +62,12 @@ class Reading:
             return self._stored(str(file["file_id"]), where)
         if not isinstance(file.get("file_data"), str) or not file.get("filename"):
             raise bad(f"Missing required parameter: '{where}.file_id'.", param=where, code="missing_required_parameter")
-        mime_type, data = _data_url(file["file_data"], f"{where}.file_data")
+        mime_type, data = data_url(file["file_data"], f"{where}.file_data")
         attachment = Attachment.of(str(file["filename"]), mime_type, data)
         return _only_pdf(attachment, f"{where}.file_data")
 
     def _stored(self, file_id: str, where: str) -> Attachment:
-        file = self.find(file_id)
-        if file is None:
-            raise bad(f"The file '{file_id}' does not exist or is not yours.", param=f"{where}.file_id")
-        kind = "application/pdf" if file.filename.lower().endswith(".pdf") else file.content_type
-        attachment = Attachment(file.filename, kind, file.bytes, file.sha256, file.blob.head)
-        return _only_pdf(attachment, f"{where}.file_id")
+        return _only_pdf(stored(self.find, file_id, f"{where}.file_id"), f"{where}.file_id")
 
 
 def _only_pdf(attachment: Attachment, where: str) -> Attachment:
@@ -96,32 +83,10 @@ def _only_pdf(attachment: Attachment, where: str) -> Attachment:
     return attachment
 
 
-def _data_url(text: str, where: str) -> tuple[str, bytes]:
-    found = _DATA_URL.fullmatch(text)
-    if found is None:
-        raise bad(f"Invalid '{where}'. Expected a base64-encoded data URL with a MIME type.", param=where)
-    return found[1], _base64(found[2], where)
-
-
-def _base64(text: str, where: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise bad(f"Invalid '{where}'. Expected a base64-encoded value.", param=where, code="invalid_base64") from error
-
-
 def _image(image: Json, where: str) -> Attachment | str:
-    url = image.get("url")
     if image.get("detail") not in (None, "auto", "low", "high", "original"):
         raise bad(f"Invalid value: '{image['detail']}'.", param=f"{where}.detail", code="invalid_value")
-    if isinstance(url, str) and url.startswith(("http://", "https://")):
-        return f"image at {url}"
-    if not isinstance(url, str) or not url.startswith("data:"):
-        raise bad(f"Invalid '{where}.url'. Expected a valid URL, but got a value with an invalid format.", param=where)
-    mime_type, data = _data_url(url, f"{where}.url")
-    if mime_type not in _IMAGES:
-        raise bad(f"You uploaded an unsupported image. Supported formats: {_IMAGES}.", code="invalid_image_format")
-    return Attachment.of("image", mime_type, data)
+    return image_at(image.get("url"), f"{where}.url")
 
 
 def _audio(audio: Json, where: str) -> Attachment:
@@ -129,7 +94,7 @@ def _audio(audio: Json, where: str) -> Attachment:
         raise bad(f"Invalid value: '{audio.get('format')}'. Supported values are: 'wav' and 'mp3'.", param=where)
     if not isinstance(audio.get("data"), str):
         raise bad(f"Missing required parameter: '{where}.data'.", param=where, code="missing_required_parameter")
-    return Attachment.of("audio", f"audio/{audio['format']}", _base64(audio["data"], f"{where}.data"))
+    return Attachment.of("audio", f"audio/{audio['format']}", decoded(audio["data"], f"{where}.data"))
 
 
 def _check_calls(calls: Any, where: str) -> None:

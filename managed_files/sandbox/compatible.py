@@ -111,8 +111,12 @@ class CompatibleSandbox(OpenAISandbox):
         base = self.flavour.base
         files = self.file_routes(base) if self.flavour.files or self.flavour.batches else []
         batches = [*self.batch_controls(), *self.batch_routes(base)] if self.flavour.batches else []
-        embeddings = Route("POST", f"{base}/embeddings", self.guarded(self._embeddings))
-        return [*files, *batches, Route("POST", f"{base}/chat/completions", self.guarded(self.chat)), embeddings]
+        handlers = {"chat/completions": self.chat, "embeddings": self._embeddings, "responses": self.respond}
+        answers = [Route("POST", f"{base}/{path}", self.guarded(handler)) for path, handler in handlers.items()]
+        return [*files, *batches, *answers]
+
+    def check_model(self, model: str) -> None:
+        """Any."""
 
     def batch_rules(self) -> Rules:
         return Rules({"/v1/chat/completions": self.chat}, longest_window=7 * 86_400)

@@ -1,4 +1,4 @@
-"""A stand-in for api.openai.com: files, batches, chats, embeddings, models. Wire facts: OpenAI's API description."""
+"""A stand-in for api.openai.com: files, batches, chats, responses, embeddings. Wire facts: OpenAI's API description."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -14,6 +14,7 @@ from managed_files.sandbox.openai_chat import complete, read_chat
 from managed_files.sandbox.openai_embeddings import EMBEDDING_MODELS, embed
 from managed_files.sandbox.openai_errors import bad, envelope, model_not_found, unauthorized
 from managed_files.sandbox.openai_files import FileStore, StoredFile
+from managed_files.sandbox.openai_responses import read_response, respond
 from managed_files.sandbox.routing import Handler, Route
 from managed_files.sandbox.server import Server
 from managed_files.sandbox.store import Shelf
@@ -54,7 +55,11 @@ class OpenAISandbox(BatchSteering, Server):
 
     def batch_rules(self) -> Rules:
         """What a batch may be, and what answers its lines."""
-        handlers = {"/v1/chat/completions": self.chat, "/v1/embeddings": self._embeddings}
+        handlers = {
+            "/v1/chat/completions": self.chat,
+            "/v1/embeddings": self._embeddings,
+            "/v1/responses": self.respond,
+        }
         return Rules(handlers, models=(*MODELS, *EMBEDDING_MODELS))
 
     @property
@@ -68,6 +73,7 @@ class OpenAISandbox(BatchSteering, Server):
             *self.file_routes("/v1"),
             *self.batch_routes("/v1"),
             Route("POST", "/v1/embeddings", self.guarded(self._embeddings)),
+            Route("POST", "/v1/responses", self.guarded(self.respond)),
             Route("POST", "/v1/chat/completions", self.guarded(self.chat)),
             Route("GET", "/v1/models", self.guarded(self._models)),
             Route("GET", "/v1/models/{id}", self.guarded(self._model)),
@@ -116,8 +122,7 @@ class OpenAISandbox(BatchSteering, Server):
 
     def chat(self, request: Request, project: str) -> Reply:
         body = read_chat(request)
-        if body["model"] not in MODELS:
-            raise model_not_found(body["model"])
+        self.check_model(body["model"])
         if body.get("max_tokens") is not None and body["model"].startswith(("o3", "o4", "gpt-5")):
             message = (
                 "Unsupported parameter: 'max_tokens' is not supported with this model. "
@@ -126,6 +131,16 @@ class OpenAISandbox(BatchSteering, Server):
             raise bad(message, param="max_tokens", code="unsupported_parameter")
         return complete(body, lambda file_id: self.store.get(project, file_id)).reply()
 
+    def respond(self, request: Request, project: str) -> Reply:
+        body = read_response(request)
+        self.check_model(body["model"])
+        return respond(body, lambda file_id: self.store.get(project, file_id))
+
+    def check_model(self, model: str) -> None:
+        """Raises what the provider says of a model that it does not have."""
+        if model not in MODELS:
+            raise model_not_found(model)
+
     def _embeddings(self, request: Request, project: str) -> Reply:
         return embed(request)
 
@@ -133,8 +148,7 @@ class OpenAISandbox(BatchSteering, Server):
         return json_reply({"object": "list", "data": [_model(name) for name in MODELS]})
 
     def _model(self, request: Request, project: str) -> Reply:
-        if request.args["id"] not in MODELS:
-            raise model_not_found(request.args["id"])
+        self.check_model(request.args["id"])
         return json_reply(_model(request.args["id"]))
 
     def error(self, request: Request, status: int, message: str) -> Reply:

@@ -5,8 +5,9 @@ import secrets
 from typing import Any
 
 from managed_files.sandbox.answers import Json, Prompt, Said, Tool, limited, say, wanted_tool
-from managed_files.sandbox.chat_messages import FileLookup, Reading
+from managed_files.sandbox.chat_messages import Reading
 from managed_files.sandbox.chat_rules import check_arguments, offered_tools
+from managed_files.sandbox.openai_attachments import FileLookup
 from managed_files.sandbox.openai_completion import Choice, Completion
 from managed_files.sandbox.openai_errors import bad
 from managed_files.sandbox.samples import sample
