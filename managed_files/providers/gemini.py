@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from managed_files.batch_records import EMBEDDINGS
 from managed_files.dialects.gemini_types import for_gemini
 from managed_files.errors import ProviderFailed
 from managed_files.providers.base import ChatEndpoint, Provider
@@ -25,6 +26,7 @@ class Gemini(Provider):
     dialect = "gemini_api"
     batch_api = GeminiBatches
     expiry = "after 48 hours at most"
+    relays = (EMBEDDINGS,)
     prefixes = ("gemini",)
     parameters = (
         Parameter("api_key", env=("GEMINI_API_KEY", "GOOGLE_API_KEY"), secret=True, identity=True, required=True),
@@ -74,6 +76,12 @@ class Gemini(Provider):
         headers = {**self._headers(), **_extra_headers(deployment.params), "Content-Type": "application/json"}
         return ChatEndpoint(f"{self._files.url(path_of(deployment.model))}:{method}", headers)
 
+    def elsewhere(self, deployment: Deployment, endpoint: str) -> ChatEndpoint:
+        """Google's OpenAI-compatible paths take the key as a bearer. Source: ai.google.dev, OpenAI compatibility."""
+        extra = {**_extra_headers(self.account.params), **_extra_headers(deployment.params)}
+        headers = {**extra, "Authorization": f"Bearer {self._key()}", "Content-Type": "application/json"}
+        return ChatEndpoint(self._files.url(f"openai/{endpoint.removeprefix('/v1/')}"), headers)
+
     def batches(self) -> GeminiBatches:
         return self._batches
 
@@ -94,8 +102,11 @@ class Gemini(Provider):
         return Copy(upload.file_id, self.account.name, self.name, state, uri, upload.mime_type, expiry_of(file))
 
     def _headers(self) -> dict[str, str]:
-        """The key goes in a header: addresses end up in logs. One that is read from a file ends with a newline."""
-        return {"x-goog-api-key": str(self.account.params["api_key"]).strip(), **_extra_headers(self.account.params)}
+        """The key goes in a header: addresses end up in logs."""
+        return {"x-goog-api-key": self._key(), **_extra_headers(self.account.params)}
+
+    def _key(self) -> str:
+        return str(self.account.params["api_key"]).strip()  # one that is read from a file ends with a newline
 
 
 def _extra_headers(params: Mapping[str, Any]) -> dict[str, str]:

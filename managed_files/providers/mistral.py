@@ -6,6 +6,7 @@ Source: Mistral's API description (/v1/files) and the types of its Python SDK 3.
 from collections.abc import Mapping
 from typing import ClassVar
 
+from managed_files.batch_records import EMBEDDINGS
 from managed_files.providers.mistral_batches import MistralBatches
 from managed_files.providers.openai_server import OpenAIServer
 from managed_files.records import Account, Parameter, Upload
@@ -19,6 +20,7 @@ class Mistral(OpenAIServer):
 
     name = "mistral"
     dialect = "mistral"
+    relays = (EMBEDDINGS,)
     gives_back = "yes"
     expiry = "by the gateway"
     batch_api = MistralBatches

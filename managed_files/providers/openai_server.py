@@ -1,7 +1,7 @@
 """A server with OpenAI's API at `api_base`, behind a bearer key. Knows addresses and headers, no provider by name."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from managed_files.batch_records import EMBEDDINGS, RESPONSES
 from managed_files.providers.base import ChatEndpoint
@@ -12,7 +12,7 @@ from managed_files.records import Deployment
 class OpenAIServer(OpenAIFiles):
     """For adapters whose parameters include `api_key` and `api_base`."""
 
-    relays = (EMBEDDINGS, RESPONSES)
+    relays: ClassVar[tuple[str, ...]] = (EMBEDDINGS, RESPONSES)
 
     def url(self, path: str, **query: str) -> str:
         return with_query(f"{self.account.params['api_base'].rstrip('/')}/{path}", query)

@@ -10,7 +10,7 @@ from managed_files.providers.base import Provider
 from managed_files.providers.batches import BatchApi
 from managed_files.providers.registry import PROVIDERS
 
-_BATCHES_HEAD = ("model", "endpoints", "lines of a job", "bytes of a job", "where lines wait")
+_BATCHES_HEAD = ("model", "endpoints", "by the gateway", "lines of a job", "bytes of a job", "where lines wait")
 _HEAD = ("model", "upload", "content back", "end of a file's life", "chat parts", "batches")
 
 
@@ -30,8 +30,9 @@ def batch_table() -> str:
 def _batch_row(provider: type[Provider], api: type[BatchApi]) -> tuple[str, ...]:
     models = ", ".join(f"`{prefix}/…`" for prefix in provider.prefixes)
     endpoints = ", ".join(f"`{endpoint}`" for endpoint in api.endpoints)
+    others = ", ".join(f"`{endpoint}`" for endpoint in provider.relays if endpoint not in api.endpoints) or "–"
     kept = "at the provider" if api.holds_input else "with the gateway"
-    return (models, endpoints, f"{api.limits.lines:,}", f"{api.limits.bytes:,}", kept)
+    return (models, endpoints, others, f"{api.limits.lines:,}", f"{api.limits.bytes:,}", kept)
 
 
 def _row(provider: type[Provider]) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from typing import Any
 
 from managed_files.sandbox.batch_jobs import BatchJobs, BatchSteering
 from managed_files.sandbox.gemini_batches import ContentBatches
-from managed_files.sandbox.gemini_calls import with_errors_in_an_array
+from managed_files.sandbox.gemini_calls import in_an_array, with_errors_in_an_array
+from managed_files.sandbox.gemini_embeddings import embed
 from managed_files.sandbox.gemini_files import LIFE, FileStore, StoredFile
 from managed_files.sandbox.gemini_models import StudioModels
 from managed_files.sandbox.gemini_uploads import Uploads
@@ -73,6 +74,7 @@ class GeminiSandbox(BatchSteering, Server):
             Route("POST", f"{model}:generateContent", with_errors_in_an_array(self._models.generate)),
             Route("POST", f"{model}:streamGenerateContent", with_errors_in_an_array(self._models.stream)),
             Route("POST", f"{model}:batchGenerateContent", self._guarded(self.content_batches.create)),
+            Route("POST", f"/{version}/openai/embeddings", self._embeddings),
             Route("GET", batches, self._guarded(self.content_batches.page)),
             Route("GET", f"{batches}/{{id}}", self._guarded(self.content_batches.retrieve)),
             Route("POST", f"{batches}/{{id}}:cancel", self._guarded(self.content_batches.cancel)),
@@ -84,6 +86,12 @@ class GeminiSandbox(BatchSteering, Server):
         if "upload_id" in request.query:
             return self._uploads.go_on(request)
         return self._uploads.start(request, self.project_of(request))
+
+    def _embeddings(self, request: Request) -> Reply:
+        """OpenAI's path at Google: the key comes as a bearer."""
+        if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.api_keys:
+            return in_an_array(_bad_key().reply)
+        return embed(request)
 
     def _guarded(self, handler: ProjectHandler) -> Handler:
         """The handler behind the key check; it is told the key's project."""

@@ -66,11 +66,16 @@ def with_errors_in_an_array(handler: Handler) -> Handler:
             return handler(request)
         except Refused as error:
             wrapped = request.path.endswith(":streamGenerateContent") and request.query.get("alt") != "sse"
-            if wrapped and isinstance(error.reply.body, bytes):
-                return replace(error.reply, body=json.dumps([json.loads(error.reply.body)]).encode())
+            if wrapped:
+                return in_an_array(error.reply)
             raise
 
     return handle
+
+
+def in_an_array(error: Reply) -> Reply:
+    """The same, its JSON the only item of an array."""
+    return replace(error, body=b"[%b]" % error.body if isinstance(error.body, bytes) else error.body)
 
 
 def _json(data: Json) -> bytes:

@@ -4,6 +4,7 @@ import base64
 import json
 import random
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 from managed_files.sandbox.answers import Json, tokens
@@ -14,8 +15,8 @@ EMBEDDING_MODELS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 30
 _FIELDS = {"model", "input", "encoding_format", "dimensions", "user"}
 
 
-def embed(request: Request) -> Reply:
-    """The answer to `POST /embeddings`. Raises a 400 or 404 in OpenAI's words."""
+def embed(request: Request, models: Mapping[str, int] = EMBEDDING_MODELS) -> Reply:
+    """The answer to `POST /embeddings`. `models`: numbers in a vector by name. Raises a 400 or 404."""
     try:
         body = request.body.json()
     except ValueError as error:
@@ -26,7 +27,7 @@ def embed(request: Request) -> Reply:
     for extra in body.keys() - _FIELDS:
         raise bad(f"Unknown parameter: '{extra}'.", param=extra, code="unknown_parameter")
     inputs = _inputs(body["input"])
-    size, encoded = _size(body), _encoded(body)
+    size, encoded = _size(body, models), _encoded(body)
     vectors = [_vector(text, size) for text in inputs]
     data = [
         {"object": "embedding", "index": index, "embedding": _base64(vector) if encoded else vector}
@@ -48,8 +49,8 @@ def _inputs(given: Any) -> list[str]:
     raise bad("'$.input' is invalid. Please check the API reference.", param="input")
 
 
-def _size(body: Json) -> int:
-    most = EMBEDDING_MODELS.get(body["model"])
+def _size(body: Json, models: Mapping[str, int]) -> int:
+    most = models.get(body["model"])
     if most is None:
         raise model_not_found(body["model"])
     size = body.get("dimensions", most)

@@ -14,8 +14,8 @@ from tests.batching import content, created, ended, line, looked_up, outcome, ra
 from tests.gateway import GPT, Bench, StandIns, settings_for
 from tests.gateway_fixtures import Sql
 
-VLLM, VECTORS = "vllm", "vectors"
-CHAT, EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
+VLLM = "vllm"
+CHAT = "/v1/chat/completions"
 
 
 @pytest.fixture
@@ -31,9 +31,10 @@ def gateway(url: str, stand_ins: StandIns, vllm: CompatibleSandbox) -> Bench:
         "api_key": DEFAULT_KEY,
         "max_connections": 2,
     }
-    models = {VLLM: "hosted_vllm/some-model", VECTORS: "hosted_vllm/text-embedding-3-small"}
-    own = [{"model_name": name, "litellm_params": {"model": model, **account}} for name, model in models.items()]
-    entries = [*stand_ins.entries(), *own]
+    entries = [
+        *stand_ins.entries(),
+        {"model_name": VLLM, "litellm_params": {"model": "hosted_vllm/some-model", **account}},
+    ]
     return Bench(settings_for(url, stand_ins, entries, batch_interval=0.05), stand_ins)
 
 
@@ -123,18 +124,6 @@ def test_lines_without_an_answer_can_be_retried(bench: Bench, vllm: CompatibleSa
     failed = list(outcome(bench, batch)[1])
     again = bench.call("POST", f"/batches/{batch['id']}/retry").get_json()
     assert (len(failed), outcome(bench, ended(bench, again["id"]))) == (1, (failed, {}))
-
-
-def test_embeddings_are_run_where_no_batches_are(bench: Bench) -> None:
-    body = {"model": VECTORS, "input": "some text"}
-    item = {"custom_id": "e", "method": "POST", "url": EMBEDDINGS, "body": body}
-    batch = ended(bench, created(bench, uploaded(bench, item), endpoint=EMBEDDINGS)["id"])
-    answer = content(bench, batch["output_file_id"])["e"]["response"]["body"]
-    assert (answer["object"], answer["data"][0]["object"], batch["usage"]["input_tokens"] > 0) == (
-        "list",
-        "embedding",
-        True,
-    )
 
 
 @pytest.mark.parametrize("odd", [b"<html>", b"[1]", b"null"])

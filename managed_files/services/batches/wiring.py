@@ -80,7 +80,7 @@ def build(
 
 
 def _runner(settings: Settings, runs: RunRepository, tools: Tools, calls: Calls, dispatch: Dispatch) -> RunnerThread:
-    """For the lines of accounts whose provider has no batch API."""
+    """For lines that the provider takes in no batch."""
     stop, slots = threading.Event(), _slots(tools.providers, settings.batch_concurrency)
     threads = Fanout(max(1, sum(slots.values())))
     asking = Asking(tools.repository, dispatch, calls, settings.deployments, stop.wait)
@@ -93,5 +93,4 @@ def _slots(providers: Mapping[str, Provider], usual: int) -> dict[str, int]:
     return {
         name: min(usual, int(provider.account.params.get("max_connections") or usual))
         for name, provider in providers.items()
-        if provider.batches() is None
     }
