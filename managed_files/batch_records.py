@@ -132,6 +132,14 @@ class NewBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Once:
+    """What may be done only once: a client's idempotency key, and a digest of what was asked for under it."""
+
+    key: str
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """One provider's share of a batch, with what its next step needs.
 

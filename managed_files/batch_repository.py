@@ -7,7 +7,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from managed_files import custom_ids, queries
-from managed_files.batch_records import Batch, Count, Input, Job, JobState, NewBatch, Part, Place
+from managed_files.batch_records import Batch, Count, Input, Job, JobState, NewBatch, Once, Part, Place
 from managed_files.database import Database, Row
 from managed_files.records import Caller
 
@@ -61,8 +61,8 @@ class BatchRepository:
         rows = self._db.read(self._sql["inputs_of_file"], {"file_id": file_id})
         return [_input(row) for row in rows]
 
-    def create(self, batch: NewBatch, parts: Mapping[int, str]) -> bool:
-        """The batch and its parts, by number of input → id. False: its file has just been deleted."""
+    def create(self, batch: NewBatch, parts: Mapping[int, str], once: Once | None = None) -> bool:
+        """The batch and its parts, by number of input → id. False: the file has just been deleted, or it was made."""
         params = {
             "id": batch.id,
             "owner": batch.owner,
@@ -77,8 +77,15 @@ class BatchRepository:
             "webhook_url": batch.webhook_url,
             "numbers": list(parts),
             "part_ids": list(parts.values()),
+            "idempotency_key": once and once.key,
+            "request": once and once.request,
         }
         return bool(self._db.write(self._sql["create_batch"], params))
+
+    def of_idempotency_key(self, owner: str, key: str) -> tuple[str, bytes] | None:
+        """The id of the batch that was made under the key, and the digest of the request."""
+        rows = self._db.read(self._sql["batch_of_idempotency_key"], {"owner": owner, "key": key})
+        return (rows[0]["batch_id"], bytes(rows[0]["request"])) if rows else None
 
     def get(self, batch_id: str, caller: Caller) -> Batch | None:
         """One batch, if this caller may see it."""

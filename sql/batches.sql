@@ -41,9 +41,15 @@ WHERE i.file_id = %(file_id)s
 ORDER BY i.number;
 
 -- name: create_batch
--- A batch and one part for each of the named inputs, unless the file has just been deleted.
+-- A batch and one part for each of the named inputs, unless the file has just been deleted or the idempotency key is
+-- taken.
 WITH file AS (
     SELECT id FROM files WHERE id = %(input_file_id)s AND state = 'stored' FOR SHARE
+), claim AS (
+    INSERT INTO batch_idempotency (owner, key, request, batch_id)
+    SELECT %(owner)s, %(idempotency_key)s, %(request)s, %(id)s FROM file WHERE %(idempotency_key)s::text IS NOT NULL
+    ON CONFLICT (owner, key) DO NOTHING
+    RETURNING batch_id
 ), batch AS (
     INSERT INTO batches (
         id, owner, team, input_file_id, target, endpoint, completion_window, metadata, output_expires_after,
@@ -51,7 +57,7 @@ WITH file AS (
     )
     SELECT %(id)s, %(owner)s, %(team)s, file.id, %(target)s, %(endpoint)s, %(completion_window)s, %(metadata)s,
         %(output_expires_after)s, now() + %(window)s * interval '1 second', %(webhook_url)s
-    FROM file
+    FROM file WHERE %(idempotency_key)s::text IS NULL OR EXISTS (SELECT FROM claim)
     RETURNING id
 ), part AS (
     INSERT INTO batch_parts (
@@ -65,6 +71,10 @@ WITH file AS (
     INSERT INTO audit (actor, action, subject) SELECT %(owner)s, 'batch.create', id FROM batch
 )
 SELECT id FROM batch;
+
+-- name: batch_of_idempotency_key
+-- The batch that an earlier request with this key made, and what that request asked for.
+SELECT batch_id, request FROM batch_idempotency WHERE owner = %(owner)s AND key = %(key)s;
 
 -- name: batch_of_caller
 -- One batch, if this caller may see it.

@@ -11,7 +11,7 @@ from managed_files.services.batches.batches import Batches
 from managed_files.services.batches.requests import BatchRequest
 from managed_files.upload_fields import MAX_EXPIRY, MIN_EXPIRY
 from managed_files.web.auth import Authenticator
-from managed_files.web.checks import checked
+from managed_files.web.checks import checked, idempotency_key
 from managed_files.web.shapes import batch_object, page
 
 _STATUSES = (
@@ -58,7 +58,7 @@ def blueprint(auth: Authenticator, batches: Batches) -> Blueprint:
     @routes.post("/batches")
     @auth.required
     def create(caller: Caller) -> Response:
-        return jsonify(batch_object(batches.create(caller, _body())))
+        return jsonify(batch_object(batches.create(caller, _body(), idempotency_key(request.headers))))
 
     @routes.get("/batches")
     @auth.required
@@ -80,7 +80,7 @@ def blueprint(auth: Authenticator, batches: Batches) -> Blueprint:
     @routes.post("/batches/<batch_id>/retry")
     @auth.required
     def retry(caller: Caller, batch_id: str) -> Response:
-        return jsonify(batch_object(batches.retry(caller, batch_id)))
+        return jsonify(batch_object(batches.retry(caller, batch_id, idempotency_key(request.headers))))
 
     return routes
 

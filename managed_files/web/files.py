@@ -10,7 +10,7 @@ from managed_files.records import Caller, File
 from managed_files.services.files import Files
 from managed_files.web import forms
 from managed_files.web.auth import Authenticator
-from managed_files.web.checks import checked
+from managed_files.web.checks import checked, idempotency_key
 from managed_files.web.shapes import file_object, page
 
 
@@ -37,7 +37,7 @@ def blueprint(auth: Authenticator, files: Files, max_file_bytes: int) -> Bluepri
             request.stream, request.headers.get("Content-Type"), request.content_length, max_file_bytes=max_file_bytes
         )
         query = {name: request.args.getlist(name) for name in request.args}
-        return jsonify(shaped(caller, files.create(caller, form, query, request.headers.get("Idempotency-Key"))))
+        return jsonify(shaped(caller, files.create(caller, form, query, idempotency_key(request.headers))))
 
     @routes.get("/files")
     @auth.required

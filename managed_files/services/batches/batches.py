@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from itertools import chain
 
-from managed_files.batch_records import Batch, NewBatch
+from managed_files.batch_records import Batch, NewBatch, Once
 from managed_files.batch_repository import BatchRepository
 from managed_files.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from managed_files.fanout import Fanout, Outcome
@@ -15,7 +15,7 @@ from managed_files.repository import FileRepository
 from managed_files.services.batches import ending
 from managed_files.services.batches.following import Follower
 from managed_files.services.batches.receivers import Receivers
-from managed_files.services.batches.requests import BatchRequest, chosen, window
+from managed_files.services.batches.requests import BatchRequest, chosen, once, window
 from managed_files.services.batches.results import Results
 from managed_files.services.batches.retrying import Retrying
 
@@ -45,8 +45,27 @@ class Batches:
         self._background = background
         self._receivers = receivers
 
-    def create(self, caller: Caller, request: BatchRequest) -> Batch:
-        """Writes the batch down; its jobs are made in the background, here or wherever it goes on after a crash."""
+    def create(self, caller: Caller, request: BatchRequest, key: str | None = None) -> Batch:
+        """Writes the batch down; its jobs are made in the background, here or wherever it goes on after a crash.
+
+        `key`: the client's idempotency key. What was made under it is not made again.
+        """
+        asked = once(key, request)
+        return self._made_before(caller, asked) or self._made(caller, request, asked)
+
+    def _made_before(self, caller: Caller, asked: Once | None) -> Batch | None:
+        """Raises Conflict if the idempotency key belongs to another request."""
+        earlier = None if asked is None else self._repository.of_idempotency_key(caller.user_id, asked.key)
+        if asked is None or earlier is None:
+            return None
+        batch_id, request = earlier
+        if request != asked.request:
+            error = Conflict("This Idempotency-Key was used for another batch. Use a new one.", param="Idempotency-Key")
+            error.should_retry = False
+            raise error
+        return self._found(caller, batch_id)
+
+    def _made(self, caller: Caller, request: BatchRequest, asked: Once | None) -> Batch:
         if request.webhook_url is not None:
             self._receivers.check(request.webhook_url)
         seconds = window(request.completion_window)
@@ -67,7 +86,9 @@ class Batches:
             request.output_expires_after,
             request.webhook_url,
         )
-        if not self._repository.create(batch, {item.number: new_part_id() for item in inputs}):
+        if not self._repository.create(batch, {item.number: new_part_id() for item in inputs}, asked):
+            if earlier := self._made_before(caller, asked):
+                return earlier
             raise NotFound(f"No such File object: {file.id}", param="input_file_id")
         self._looked_after(batch.id)
         return self._found(caller, batch.id)
@@ -98,17 +119,20 @@ class Batches:
         self._looked_after(batch_id)
         return self._found(caller, batch_id)
 
-    def retry(self, caller: Caller, batch_id: str) -> Batch:
+    def retry(self, caller: Caller, batch_id: str, key: str | None = None) -> Batch:
         """A new batch of the lines that were not answered, else as this one. Raises NotFound, InvalidRequest.
 
         Whoever may see a batch may retry it, and owns the new one. An address that may be told no more is not told.
         """
-        batch = self._found(caller, batch_id)
+        batch, asked = self._found(caller, batch_id), once(key, batch_id)
+        if earlier := self._made_before(caller, asked):
+            return earlier
         if batch.status not in ending.FINAL:
             raise InvalidRequest(f"The batch {batch_id} still runs; retry it when it has ended.")
         file_id = self._retrying.new_input(caller, batch)
         same = (batch.endpoint, batch.completion_window, batch.metadata, batch.output_expires_after, None)
-        return self.create(caller, BatchRequest(file_id, *same, webhook_url=self._still_allowed(batch.webhook_url)))
+        request = BatchRequest(file_id, *same, webhook_url=self._still_allowed(batch.webhook_url))
+        return self._made(caller, request, asked)
 
     def release(self, caller: Caller, file_id: str, *, force: bool) -> None:
         """Lets go of a file that is to be deleted. Raises Conflict if a batch runs from it, unless `force` ends it.

@@ -1,10 +1,12 @@
 """What a client may ask of a new batch. Pure: its fields and the file's inputs in, the inputs to run out."""
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from managed_files.batch_records import ENDPOINTS, Input
+from managed_files.batch_records import ENDPOINTS, Input, Once
 from managed_files.errors import InvalidRequest
 from managed_files.records import Caller
 from managed_files.services import routing
@@ -28,6 +30,12 @@ class BatchRequest:
     output_expires_after: int | None = None
     model: str | None = None
     webhook_url: str | None = None
+
+
+def once(key: str | None, request: BatchRequest | str) -> Once | None:
+    """`request`: of a new batch, or the id of a batch that is to be retried. None without a key."""
+    asked = request if isinstance(request, str) else json.dumps(asdict(request), sort_keys=True)
+    return None if key is None else Once(key, hashlib.blake2b(asked.encode(), digest_size=16).digest())
 
 
 def window(text: str) -> int:
