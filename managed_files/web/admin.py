@@ -12,6 +12,7 @@ from managed_files.errors import InvalidRequest, NotFound
 from managed_files.keys import KeyRepository, NewKey, digest, seconds_of
 from managed_files.records import Caller
 from managed_files.web.auth import Authenticator
+from managed_files.web.bodies import small_object
 from managed_files.web.checks import checked
 
 
@@ -49,13 +50,13 @@ def blueprint(auth: Authenticator, keys: KeyRepository) -> Blueprint:
     @routes.post("/key/generate")
     @auth.admin
     def generate(caller: Caller) -> Response:
-        key, row = keys.create(_wanted(request.get_json(silent=True)), caller.user_id)
+        key, row = keys.create(_wanted(small_object()), caller.user_id)
         return jsonify({"key": key} | _shape(row))
 
     @routes.post("/key/delete")
     @auth.admin
     def delete(caller: Caller) -> Response:
-        wanted = checked(DeleteRequest(), request.get_json(silent=True))
+        wanted = checked(DeleteRequest(), small_object())
         if not (wanted["keys"] or wanted["key_aliases"]):
             raise InvalidRequest("Name the keys to delete in 'keys' or 'key_aliases'.", param="keys")
         revoked = keys.revoke([_digest(key) for key in wanted["keys"]], wanted["key_aliases"], caller.user_id)

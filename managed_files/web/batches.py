@@ -1,16 +1,14 @@
 """The routes of /batches. Reads, calls, shapes, returns."""
 
-from typing import Any
-
 from flask import Blueprint, Response, jsonify, request
 from marshmallow import Schema, fields, validate
 
-from managed_files.errors import UnsupportedMediaType
 from managed_files.records import Caller
 from managed_files.services.batches.batches import Batches
 from managed_files.services.batches.requests import BatchRequest
 from managed_files.upload_fields import MAX_EXPIRY, MIN_EXPIRY
 from managed_files.web.auth import Authenticator
+from managed_files.web.bodies import small_object
 from managed_files.web.checks import checked, idempotency_key
 from managed_files.web.shapes import batch_object, page
 
@@ -86,9 +84,6 @@ def blueprint(auth: Authenticator, batches: Batches) -> Blueprint:
 
 
 def _body() -> BatchRequest:
-    given = request.get_json(silent=True)
-    if given is None:
-        raise UnsupportedMediaType("Send the request as a JSON object, with Content-Type: application/json.")
-    body: dict[str, Any] = checked(NewBatchBody(), given)
+    body = checked(NewBatchBody(), small_object())
     expiry = body.pop("output_expires_after", None)
     return BatchRequest(**body, output_expires_after=expiry and expiry["seconds"])

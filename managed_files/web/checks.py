@@ -11,10 +11,8 @@ from managed_files.errors import InvalidRequest
 _LONGEST_KEY = 255
 
 
-def checked(schema: Schema, given: Any) -> dict[str, Any]:
+def checked(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
     """The values that the schema knows, converted. Raises InvalidRequest naming the first field that is wrong."""
-    if not isinstance(given, Mapping):
-        raise InvalidRequest("The request body is not a JSON object.")
     try:
         return dict(schema.load(given, unknown=EXCLUDE))
     except ValidationError as error:

@@ -2,18 +2,16 @@
 
 from typing import Any
 
-from flask import Blueprint, Request, Response
+from flask import Blueprint, Response
 from werkzeug.datastructures import Headers
 
 from managed_files import tracing
-from managed_files.errors import InvalidRequest, SpoolBroken, TooLarge, UnsupportedMediaType
+from managed_files.errors import InvalidRequest
 from managed_files.services.calls import ChatAnswer
 from managed_files.services.completions import Completions
-from managed_files.strict_json import decoded
 from managed_files.web.auth import Authenticator
+from managed_files.web.bodies import SMALL, announced, json_object
 from managed_files.web.incoming import incoming
-
-_SMALL_BYTES = 1024 * 1024  # more than this is read for known callers only, which costs a statement of its own
 
 
 class Answer(Response):
@@ -32,10 +30,10 @@ def blueprint(auth: Authenticator, completions: Completions, max_request_bytes: 
     @routes.post("/chat/completions")
     def create() -> Response:
         request, credentials = incoming(), auth.credentials()
-        length = request.content_length or None  # 0 also where a server says "" for a length that it does not know
-        if length is None or length > _SMALL_BYTES:
+        length = announced(request)
+        if length is None or length > SMALL:  # this is read for known callers only, which costs a statement of its own
             auth.caller()
-        body = _checked(_read(request, length, max_request_bytes))
+        body = _checked(json_object(request, max_request_bytes))
         tracing.current().model = body["model"]
         return _response(completions.create(credentials, body))
 
@@ -53,34 +51,8 @@ def _response(answer: ChatAnswer) -> Response:
     return Answer(answer.pieces, headers=headers)
 
 
-def _read(request: Request, length: int | None, max_bytes: int) -> bytes:
-    """The whole body. `length`: bytes that are announced, None if none are."""
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType("Send the request as JSON, with Content-Type: application/json.")
-    if (length or 0) > max_bytes or len(data := _all_of(request, length, max_bytes)) > max_bytes:
-        raise TooLarge(f"The request body is larger than {max_bytes} bytes. Upload large files and name their ids.")
-    return data
-
-
-def _all_of(request: Request, length: int | None, max_bytes: int) -> bytes:
-    if length is None:
-        request.max_content_length = max_bytes + 1  # werkzeug ends a chunked body at its limit without a word
-        return request.get_data(cache=False)
-    try:
-        data: bytes = request.environ["wsgi.input"].read(length)
-    except ConnectionError as error:
-        raise SpoolBroken("The request body ended before it was complete.") from error
-    return data
-
-
-def _checked(data: bytes) -> dict[str, Any]:
+def _checked(body: dict[str, Any]) -> dict[str, Any]:
     """The request, looked at no further than the gateway itself reads it: the provider judges the rest."""
-    try:
-        body = decoded(data)
-    except ValueError as error:
-        raise InvalidRequest("The request body is not JSON.") from error
-    if not isinstance(body, dict):
-        raise InvalidRequest("The request body is not a JSON object.")
     if not isinstance(body.get("model"), str) or not body["model"]:
         raise InvalidRequest("'model' has to be the name of a model.", param="model")
     if not isinstance(body.get("stream"), bool | None):
