@@ -73,14 +73,14 @@ class Recipe:
 def lines(path: Path, recipe: Recipe) -> Iterator[bytes]:
     """A line of a batch for each row of a CSV file in UTF-8 with a header. One row is in memory at a time.
 
-    Raises InvalidRequest naming the file, and its line where there is one: it cannot be read, it lacks a column, a row
-    is not as long as the header, two rows have one id.
+    Raises InvalidRequest naming the file, and its line where there is one: it cannot be read, it lacks a column or
+    has no rows, a row is not as long as the header, two rows have one id.
     """
     with _opened(path) as file:
         rows = _rows(path, file)
         header = next(rows, (1, []))[1]
         places = _places(path, header, recipe.columns)
-        seen: dict[bytes, int] = {}
+        seen, count = dict[bytes, int](), 0
         for count, (number, row) in enumerate(rows, start=1):
             if len(row) != len(header):
                 raise _bad(path, f"{len(row)} cells, but the header has {len(header)}", number)
@@ -90,6 +90,8 @@ def lines(path: Path, recipe: Recipe) -> Iterator[bytes]:
                 custom_id = cells[recipe.id_column]
                 _check_id(path, recipe.id_column, custom_id, number, seen)
             yield recipe.line(custom_id, cells)
+        if not count:
+            raise _bad(path, "it has no rows below its header")
 
 
 def _check_id(path: Path, column: str, custom_id: str, number: int, seen: dict[bytes, int]) -> None:

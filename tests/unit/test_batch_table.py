@@ -113,6 +113,11 @@ def test_two_rows_of_one_id_are_named_with_both_lines(tmp_path: Path) -> None:
     assert refusal(path, id_column="id") == said
 
 
+@pytest.mark.parametrize("text", ["", "w\n", "w\n\n"])
+def test_a_table_without_rows_is_refused(tmp_path: Path, text: str) -> None:
+    assert refusal(table(tmp_path, text), "x") == ": it has no rows below its header."
+
+
 def test_an_empty_id_is_named_with_its_line(tmp_path: Path) -> None:
     assert refusal(table(tmp_path, "id,a\n,1\n"), id_column="id") == ", line 2: the column 'id' is empty."
 
