@@ -1,6 +1,5 @@
 """A stand-in for api.anthropic.com: files, messages, batches, models, at both versions of the API."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ from managed_files.sandbox.anthropic_files import MAX_FILE, FileStore, StoredFil
 from managed_files.sandbox.anthropic_models import MODELS
 from managed_files.sandbox.batch_jobs import BatchJobs, BatchSteering
 from managed_files.sandbox.borders import at_odd_borders
+from managed_files.sandbox.json_text import compact
 from managed_files.sandbox.routing import Handler, Route
 from managed_files.sandbox.server import Server
 from managed_files.sandbox.store import Shelf
@@ -128,5 +128,4 @@ def _with_files(handler: AccessHandler) -> AccessHandler:
 
 def _events(events: Iterator[tuple[str, Json]]) -> Iterator[bytes]:
     for name, data in events:
-        text = json.dumps({"type": name, **data}, separators=(",", ":"), ensure_ascii=False)
-        yield f"event: {name}\ndata: {text}\n\n".encode()
+        yield b"event: %b\ndata: %b\n\n" % (name.encode(), compact({"type": name, **data}))

@@ -11,6 +11,7 @@ from pathlib import Path
 from managed_files.sandbox.answers import Json
 from managed_files.sandbox.anthropic_access import Access
 from managed_files.sandbox.anthropic_errors import bad, refused
+from managed_files.sandbox.json_text import compact
 from managed_files.sandbox.store import Blob, Shelf
 from managed_files.sandbox.wire import Refused
 
@@ -88,7 +89,7 @@ class MessageBatch:
                 result = result or {"type": "canceled" if self._cancelled_at else otherwise}
                 counts[result["type"]] += 1
                 line = {"custom_id": request["custom_id"], "result": result}
-                writer.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+                writer.write(compact(line) + b"\n")
             blob = writer.commit()
         with self._lock:
             self.results, self._counts, self._ended_at = blob, counts, datetime.now(UTC)

@@ -1,6 +1,5 @@
 """Anthropic's Message Batches: create, list, retrieve, cancel, delete, results. Wire facts: the `anthropic` package."""
 
-import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +10,7 @@ from managed_files.sandbox.anthropic_batch import Answer, MessageBatch
 from managed_files.sandbox.anthropic_batch_body import NotTheShape, requests_in
 from managed_files.sandbox.anthropic_errors import bad, refused
 from managed_files.sandbox.batch_jobs import BatchJobs
+from managed_files.sandbox.json_text import compact
 from managed_files.sandbox.store import Shelf, Writer
 from managed_files.sandbox.wire import Reply, Request, json_reply
 
@@ -118,7 +118,7 @@ def _kept(request: Request, writer: Writer) -> list[tuple[int, int]]:
     try:
         for number, one in enumerate(requests_in(_limited(request))):
             seen.add(_checked(one, number, seen))
-            line = json.dumps(one, ensure_ascii=False).encode()
+            line = compact(one)
             spans.append((writer.size, len(line)))
             writer.write(line + b"\n")
     except NotTheShape as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 from managed_files.sandbox.answers import Json
 from managed_files.sandbox.bedrock_job_files import JobFiles
+from managed_files.sandbox.json_text import compact
 from managed_files.sandbox.s3 import S3Buckets
 from managed_files.sandbox.store import Writer
 from managed_files.sandbox.wire import Refused
@@ -110,7 +111,7 @@ class InvocationJob:
             result["error"] = {"errorCode": refused.reply.status, "errorMessage": said.get("message")}
         self._counts["processed"] += 1
         self._counts["error" if "error" in result else "success"] += 1
-        writer.write(json.dumps(result, ensure_ascii=False).encode() + b"\n")
+        writer.write(compact(result) + b"\n")
 
     def _counted(self) -> Json:
         return {f"{name}RecordCount": count for name, count in self._counts.items()}

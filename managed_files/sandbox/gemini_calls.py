@@ -1,6 +1,5 @@
 """generateContent and streamGenerateContent as both of Google's platforms frame them: JSON, SSE, JSON array."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +10,7 @@ from managed_files.sandbox.borders import at_odd_borders
 from managed_files.sandbox.gemini_answers import Generation
 from managed_files.sandbox.gemini_schema import parse_request
 from managed_files.sandbox.google_errors import invalid
+from managed_files.sandbox.json_text import compact
 from managed_files.sandbox.routing import Handler
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
 
@@ -78,18 +78,14 @@ def in_an_array(error: Reply) -> Reply:
     return replace(error, body=b"[%b]" % error.body if isinstance(error.body, bytes) else error.body)
 
 
-def _json(data: Json) -> bytes:
-    return json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
-
-
 def _events(pieces: Iterator[Json]) -> Iterator[bytes]:
     for piece in pieces:
-        yield b"data: " + _json(piece) + b"\r\n\r\n"
+        yield b"data: " + compact(piece) + b"\r\n\r\n"
 
 
 def _array(pieces: Iterator[Json]) -> Iterator[bytes]:
     before = b"["
     for piece in pieces:
-        yield before + json.dumps(piece, indent=2, ensure_ascii=False).encode()
+        yield before + compact(piece, indent=2)
         before = b"\n,\r\n"
     yield b"]"

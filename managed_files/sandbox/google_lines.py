@@ -6,6 +6,7 @@ from typing import Any
 
 from managed_files.sandbox.answers import Json
 from managed_files.sandbox.google_errors import invalid
+from managed_files.sandbox.json_text import compact
 from managed_files.sandbox.store import Blob
 
 
@@ -47,4 +48,4 @@ def _checked(text: bytes, where: str) -> None:
 
 
 def json_line(content: Json) -> bytes:
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    return compact(content) + b"\n"

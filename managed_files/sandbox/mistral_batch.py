@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 
 from managed_files.sandbox.answers import Json
+from managed_files.sandbox.json_text import compact
 from managed_files.sandbox.mistral_batch_input import count_checked
 from managed_files.sandbox.mistral_files import MistralFiles
 from managed_files.sandbox.store import Blob, Shelf, Writer
@@ -112,7 +113,7 @@ class BatchJob:
         told = json.loads(reply.body if isinstance(reply.body, bytes) else b"null")
         response = {"status_code": reply.status, "body": told}
         result = {"id": f"batch-{uuid.uuid4()}", "custom_id": line["custom_id"], "response": response, "error": None}
-        (good if reply.status == 200 else bad).write(json.dumps(result, ensure_ascii=False).encode() + b"\n")
+        (good if reply.status == 200 else bad).write(compact(result) + b"\n")
         self._succeeded += reply.status == 200
         self._failed += reply.status != 200
 

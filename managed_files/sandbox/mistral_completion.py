@@ -1,6 +1,5 @@
 """One finished chat completion in Mistral's two framings: JSON, and a stream of events."""
 
-import json
 import secrets
 import time
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from typing import Any
 
 from managed_files.sandbox.answers import Json, Prompt, Said, tokens
 from managed_files.sandbox.borders import at_odd_borders
+from managed_files.sandbox.json_text import compact
 from managed_files.sandbox.wire import Reply, json_reply
 
 
@@ -115,4 +115,4 @@ def _thinking(text: str) -> Json:
 
 
 def _event(data: Json) -> bytes:
-    return b"data: " + json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode() + b"\n\n"
+    return b"data: " + compact(data) + b"\n\n"

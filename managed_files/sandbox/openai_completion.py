@@ -1,6 +1,5 @@
 """One finished chat completion in OpenAI's two framings: JSON, and a stream of events."""
 
-import json
 import secrets
 import time
 from collections.abc import Iterator
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field
 
 from managed_files.sandbox.answers import Json, Prompt, Said, tokens
 from managed_files.sandbox.borders import at_odd_borders
+from managed_files.sandbox.json_text import compact
 from managed_files.sandbox.wire import Reply, json_reply
 
 
@@ -147,4 +147,4 @@ def _call_delta(call: Json) -> tuple[Json, list[str], None]:
 
 
 def _event(data: Json) -> bytes:
-    return b"data: " + json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode() + b"\n\n"
+    return b"data: " + compact(data) + b"\n\n"

@@ -61,6 +61,12 @@ def test_a_line_names_a_file_by_its_unified_id(bench: Bench, model: str) -> None
     assert hashlib.sha256(CONTENT).hexdigest() in said(content(bench, batch["output_file_id"])["a"])
 
 
+def test_half_a_surrogate_pair_comes_back_as_it_was_sent(bench: Bench) -> None:
+    batch = ran(bench, *(line(model, model, "half: \ud83d") for model in ALL))
+    answers = content(bench, batch["output_file_id"])
+    assert {model: "half: \ud83d" in said(item) for model, item in answers.items()} == dict.fromkeys(ALL, True)
+
+
 def test_sizes_of_output_and_error_files_are_true(bench: Bench) -> None:
     batch = ran(bench, line("good"), line("bad", temperature=9))
     ids = [batch["output_file_id"], batch["error_file_id"]]
