@@ -26,6 +26,7 @@ _SCOPES = {
 }
 _METADATA = "/computeMetadata/v1"
 _FLAVOR = {"Metadata-Flavor": "Google", "Server": "Metadata Server for VM"}
+_making = threading.Lock()  # of the key, which takes a while
 
 
 class TokenService:
@@ -160,13 +161,17 @@ def _unpadded(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-@cache
 def _key() -> rsa.RSAPrivateKey:
-    """One key a process: making one takes a while."""
+    """One a process: `cache` alone lets two threads make one each."""
+    with _making:
+        return _made_key()
+
+
+@cache
+def _made_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-@cache
 def _private_pem() -> str:
     form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return _key().private_bytes(*form).decode()
