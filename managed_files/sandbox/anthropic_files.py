@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,8 @@ from typing import Any
 
 from managed_files.sandbox.anthropic_access import NEW, Access
 from managed_files.sandbox.anthropic_errors import bad, no_such_file, refused
-from managed_files.sandbox.forms import BrokenForm, Form, read_form
+from managed_files.sandbox.forms import BrokenForm, Form
+from managed_files.sandbox.kept_files import KeptFiles
 from managed_files.sandbox.pages import UnknownCursor, page_of
 from managed_files.sandbox.store import Blob, Shelf
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
@@ -36,6 +36,10 @@ class StoredFile:
     def sha256(self) -> str:
         return self.blob.sha256
 
+    @property
+    def over(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
+
     def public(self) -> dict[str, Any]:
         """FileMetadata."""
         return {
@@ -50,27 +54,12 @@ class StoredFile:
         }
 
 
-class FileStore:
-    """All files of all workspaces, and the file routes' handlers. Safe from any thread."""
+class FileStore(KeptFiles[StoredFile]):
+    """All files of all workspaces, and the file routes' handlers."""
 
     def __init__(self, shelf: Shelf, max_bytes: int):
-        self._shelf = shelf
+        super().__init__(shelf)
         self._max_bytes = max_bytes
-        self._lock = threading.Lock()
-        self._files: dict[str, StoredFile] = {}
-
-    @property
-    def files(self) -> Mapping[str, StoredFile]:
-        """Those that have not expired, by id, oldest first."""
-        now = datetime.now(UTC)
-        with self._lock:
-            return {key: file for key, file in self._files.items() if file.expires_at is None or file.expires_at > now}
-
-    def clear(self) -> None:
-        with self._lock:
-            files, self._files = self._files, {}
-        for file in files.values():
-            self._shelf.remove(file.blob)
 
     def get(self, workspace: str, file_id: str) -> StoredFile:
         """Raises a 404, as for a file that is another's."""
@@ -82,19 +71,7 @@ class FileStore:
     # Handlers
 
     def create(self, request: Request, access: Access) -> Reply:
-        try:
-            form = read_form(request, self._shelf)
-        except BrokenForm as error:
-            raise bad(f"Could not parse multipart form: {error}.") from error
-        try:
-            file = self._checked(form, access)
-        except Refused:
-            if form.file:
-                self._shelf.remove(form.file.blob)
-            raise
-        with self._lock:
-            self._files[file.id] = file
-        return json_reply(file.public())
+        return json_reply(self.received(request, _broken, lambda form: self._checked(form, access)).public())
 
     def _checked(self, form: Form, access: Access) -> StoredFile:
         for extra in form.fields.keys() - {"expires_in_seconds"}:
@@ -141,12 +118,13 @@ class FileStore:
 
     def delete(self, request: Request, access: Access) -> Reply:
         file = self.get(access.workspace, request.args["id"])
-        with self._lock:
-            gone = self._files.pop(file.id, None)
-        if gone is None:
+        if not self.remove(file):
             raise no_such_file(file.id)
-        self._shelf.remove(file.blob)
         return json_reply({"id": file.id, "type": "file_deleted"})
+
+
+def _broken(error: BrokenForm) -> Refused:
+    return bad(f"Could not parse multipart form: {error}.")
 
 
 def _end(form: Form, access: Access, now: datetime) -> datetime | None:

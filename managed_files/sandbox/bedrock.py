@@ -170,17 +170,13 @@ class BedrockSandbox(BatchSteering, Server):
         objects = [{"uri": one.uri, "bytes": one.bytes, "sha256": one.sha256} for one in self.objects.values()]
         return {"objects": objects, "unfinished": [one.key for one in self.multiparts.uploads.values()]}
 
-    def reset(self) -> None:
-        super().reset()
+    def forget(self) -> None:
         self.jobs.clear()
         self.multiparts.clear()
         self.buckets.clear()
 
     def stop(self) -> None:
         super().stop()
-        self.jobs.clear()
-        self.multiparts.clear()
-        self.buckets.clear()
         self._shelf.close()
 
 

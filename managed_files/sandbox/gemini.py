@@ -57,7 +57,7 @@ class GeminiSandbox(BatchSteering, Server):
     @property
     def files(self) -> Mapping[str, StoredFile]:
         """What is stored now, by URI, oldest first."""
-        return self.store.files
+        return {file.uri: file for file in self.store.files.values()}
 
     def routes(self) -> list[Route]:
         versioned = [route for version in _VERSIONS for route in self._routes_of(version)]
@@ -116,16 +116,11 @@ class GeminiSandbox(BatchSteering, Server):
     def state(self) -> Any:
         return {"files": [{**file.resource(), "sha256": file.sha256} for file in self.files.values()]}
 
-    def reset(self) -> None:
-        super().reset()
-        self._clear()
-
     def stop(self) -> None:
         super().stop()
-        self._clear()
         self._shelf.close()
 
-    def _clear(self) -> None:
+    def forget(self) -> None:
         self.content_batches.clear()
         self._uploads.clear()
         self.store.clear()

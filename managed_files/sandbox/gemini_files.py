@@ -2,7 +2,6 @@
 
 import base64
 import secrets
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from managed_files.sandbox.answers import Json
 from managed_files.sandbox.google_errors import invalid, refused
+from managed_files.sandbox.kept_files import KeptFiles
 from managed_files.sandbox.pages import UnknownCursor, page_of
 from managed_files.sandbox.store import Blob, Shelf
 from managed_files.sandbox.wire import Reply, Request, json_reply
@@ -50,6 +50,10 @@ class StoredFile:
         return self.blob.sha256
 
     @property
+    def over(self) -> bool:
+        return self.expires_at <= time.time()
+
+    @property
     def path(self) -> Path | None:
         return self.blob.path
 
@@ -82,35 +86,20 @@ class StoredFile:
         return resource
 
 
-class FileStore:
-    """All files of all projects, and the file routes' handlers. Safe from any thread.
+class FileStore(KeptFiles[StoredFile]):
+    """All files of all projects, and the file routes' handlers.
 
     `life`: seconds that a file lives. `processing`: how often a video or a sound is looked at before it is usable.
     """
 
     def __init__(self, shelf: Shelf, life: float, processing: int):
-        self._shelf = shelf
+        super().__init__(shelf)
         self._life = life
         self._processing = processing
-        self._lock = threading.Lock()
-        self._files: dict[str, StoredFile] = {}
-
-    @property
-    def files(self) -> Mapping[str, StoredFile]:
-        """Those that have not expired, by URI, oldest first."""
-        now = time.time()
-        with self._lock:
-            return {file.uri: file for file in self._files.values() if file.expires_at > now}
-
-    def clear(self) -> None:
-        with self._lock:
-            files, self._files = self._files, {}
-        for file in files.values():
-            self._shelf.remove(file.blob)
 
     def check_free(self, file_id: str) -> None:
         """Names are shared by all projects. Raises a 409."""
-        if file_id in {file.id for file in self.files.values()}:
+        if file_id in self.files:
             raise refused(409, f"Requested entity already exists: files/{file_id}", name="ALREADY_EXISTS")
 
     def add(self, project: str, meta: Mapping[str, Any], mime_type: str, blob: Blob) -> StoredFile:
@@ -121,22 +110,17 @@ class FileStore:
         name = str(meta.get("displayName", ""))
         file = StoredFile(file_id, project, name, mime_type, blob, now, now + self._life, looks)
         self.check_free(file_id)
-        with self._lock:
-            self._files[file_id] = file
-        return file
+        return self.put(file)
 
     def add_generated(self, project: str, file_id: str, mime_type: str, blob: Blob) -> StoredFile:
         """A file that Google made, which can be downloaded."""
         now = time.time()
-        file = StoredFile(file_id, project, "", mime_type, blob, now, now + self._life, generated=True)
-        with self._lock:
-            self._files[file_id] = file
-        return file
+        return self.put(StoredFile(file_id, project, "", mime_type, blob, now, now + self._life, generated=True))
 
     def get(self, project: str, file_id: str) -> StoredFile:
         """Raises a 403 for one that is not there, in the words that Google has for another project's as well."""
-        file = next((file for file in self.files.values() if (file.id, file.project) == (file_id, project)), None)
-        if file is None:
+        file = self.files.get(file_id)
+        if file is None or file.project != project:
             raise refused(403, f"You do not have permission to access the File {file_id} or it may not exist.")
         return file
 
@@ -157,10 +141,7 @@ class FileStore:
         return Reply(200, file.blob.pieces(0, file.bytes), {"Content-Type": file.mime_type})
 
     def delete(self, request: Request, project: str) -> Reply:
-        file = self.get(project, request.args["id"])
-        with self._lock:
-            self._files.pop(file.id, None)
-        self._shelf.remove(file.blob)
+        self.remove(self.get(project, request.args["id"]))
         return json_reply({})
 
     def page(self, request: Request, project: str) -> Reply:

@@ -111,15 +111,11 @@ class GoogleSandbox(BatchSteering, Server):
     def state(self) -> Any:
         return {"objects": [{**one.resource(), "sha256": one.sha256} for one in self.objects.values()]}
 
-    def reset(self) -> None:
-        super().reset()
+    def forget(self) -> None:
         self.predictions.clear()
         self._sessions.clear()
         self.buckets.clear()
 
     def stop(self) -> None:
         super().stop()
-        self.predictions.clear()
-        self._sessions.clear()
-        self.buckets.clear()
         self._shelf.close()

@@ -104,13 +104,10 @@ class MistralSandbox(BatchSteering, Server):
     def state(self) -> Any:
         return {"files": [{**file.public(), "sha256": file.sha256} for file in self.files.values()]}
 
-    def reset(self) -> None:
-        super().reset()
+    def forget(self) -> None:
         self.jobs.clear()
         self.store.clear()
 
     def stop(self) -> None:
         super().stop()
-        self.jobs.clear()
-        self.store.clear()
         self._shelf.close()

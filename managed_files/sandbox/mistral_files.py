@@ -1,13 +1,12 @@
 """Mistral's Files API: upload, numbered pages, retrieve, content, delete. Wire facts: Mistral's API description."""
 
-import threading
 import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from managed_files.sandbox.answers import Json
-from managed_files.sandbox.forms import BrokenForm, Form, read_form
+from managed_files.sandbox.forms import BrokenForm, Form
+from managed_files.sandbox.kept_files import KeptFiles
 from managed_files.sandbox.mistral_errors import bad, flat, invalid, no_such_file
 from managed_files.sandbox.store import Blob, Shelf
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
@@ -30,6 +29,7 @@ class MistralFile:
     blob: Blob
     created_at: int
     sample_type: str | None = None
+    over = False
 
     @property
     def sha256(self) -> str:
@@ -54,26 +54,12 @@ class MistralFile:
         }
 
 
-class MistralFiles:
-    """All files of all workspaces, and the file routes' handlers. Safe from any thread."""
+class MistralFiles(KeptFiles[MistralFile]):
+    """All files of all workspaces, and the file routes' handlers."""
 
     def __init__(self, shelf: Shelf, max_bytes: int):
-        self._shelf = shelf
+        super().__init__(shelf)
         self._max_bytes = max_bytes
-        self._lock = threading.Lock()
-        self._files: dict[str, MistralFile] = {}
-
-    @property
-    def files(self) -> Mapping[str, MistralFile]:
-        """By id, oldest first."""
-        with self._lock:
-            return dict(self._files)
-
-    def clear(self) -> None:
-        with self._lock:
-            files, self._files = self._files, {}
-        for file in files.values():
-            self._shelf.remove(file.blob)
 
     def get(self, workspace: str, file_id: str) -> MistralFile | None:
         file = self.files.get(file_id)
@@ -82,27 +68,12 @@ class MistralFiles:
     def write(self, workspace: str, filename: str, sample_type: str, blob: Blob) -> str:
         """Stores a file of Mistral's own; its id."""
         kept = (filename, "batch", "application/jsonl", blob, int(time.time()), sample_type)
-        file = MistralFile(str(uuid.uuid4()), workspace, *kept)
-        with self._lock:
-            self._files[file.id] = file
-        return file.id
+        return self.put(MistralFile(str(uuid.uuid4()), workspace, *kept)).id
 
     # Handlers
 
     def create(self, request: Request, workspace: str) -> Reply:
-        try:
-            form = read_form(request, self._shelf)
-        except BrokenForm as error:
-            raise bad(f"There was an error parsing the body: {error}.") from error
-        try:
-            file = self._checked(form, workspace)
-        except Refused:
-            if form.file:
-                self._shelf.remove(form.file.blob)
-            raise
-        with self._lock:
-            self._files[file.id] = file
-        return json_reply(file.public())
+        return json_reply(self.received(request, _broken, lambda form: self._checked(form, workspace)).public())
 
     def _checked(self, form: Form, workspace: str) -> MistralFile:
         if form.file is None:
@@ -140,11 +111,8 @@ class MistralFiles:
 
     def delete(self, request: Request, workspace: str) -> Reply:
         file = self._known(request, workspace)
-        with self._lock:
-            gone = self._files.pop(file.id, None)
-        if gone is None:
+        if not self.remove(file):
             raise no_such_file(file.id)
-        self._shelf.remove(file.blob)
         return json_reply({"id": file.id, "object": "file", "deleted": True})
 
     def _known(self, request: Request, workspace: str) -> MistralFile:
@@ -157,6 +125,10 @@ class MistralFiles:
         if file is None:
             raise no_such_file(file_id)
         return file
+
+
+def _broken(error: BrokenForm) -> Refused:
+    return bad(f"There was an error parsing the body: {error}.")
 
 
 def count_in(request: Request, name: str, default: int, *, least: int) -> int:

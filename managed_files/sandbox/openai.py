@@ -157,15 +157,12 @@ class OpenAISandbox(BatchSteering, Server):
     def state(self) -> Any:
         return {"files": [{**file.public(), "sha256": file.sha256} for file in self.files.values()]}
 
-    def reset(self) -> None:
-        super().reset()
+    def forget(self) -> None:
         self.batches.clear()
         self.store.clear()
 
     def stop(self) -> None:
         super().stop()
-        self.batches.clear()
-        self.store.clear()
         self._shelf.close()
 
 

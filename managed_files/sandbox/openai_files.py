@@ -1,15 +1,14 @@
 """OpenAI's Files API: upload, list, retrieve, content, delete. Wire facts: OpenAI's API description."""
 
 import secrets
-import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from managed_files.sandbox.file_rules import PURPOSES, checked_file, lifetime, one_of, page_limit
-from managed_files.sandbox.forms import BrokenForm, Form, read_form
+from managed_files.sandbox.forms import BrokenForm, Form
+from managed_files.sandbox.kept_files import KeptFiles
 from managed_files.sandbox.openai_errors import bad, no_such_file
 from managed_files.sandbox.pages import UnknownCursor, page_of
 from managed_files.sandbox.store import Blob, Shelf, Writer
@@ -40,6 +39,10 @@ class StoredFile:
         return self.blob.sha256
 
     @property
+    def over(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= time.time()
+
+    @property
     def path(self) -> Path | None:
         return self.blob.path
 
@@ -58,28 +61,13 @@ class StoredFile:
         }
 
 
-class FileStore:
-    """All files of all projects, and the file routes' handlers. Safe from any thread."""
+class FileStore(KeptFiles[StoredFile]):
+    """All files of all projects, and the file routes' handlers."""
 
     def __init__(self, shelf: Shelf, max_bytes: int, purposes: tuple[str, ...] = PURPOSES):
-        self._shelf = shelf
+        super().__init__(shelf)
         self._max_bytes = max_bytes
         self._purposes = purposes
-        self._lock = threading.Lock()
-        self._files: dict[str, StoredFile] = {}
-
-    @property
-    def files(self) -> Mapping[str, StoredFile]:
-        """Those that have not expired, by id, oldest first."""
-        now = time.time()
-        with self._lock:
-            return {key: file for key, file in self._files.items() if file.expires_at is None or file.expires_at > now}
-
-    def clear(self) -> None:
-        with self._lock:
-            files, self._files = self._files, {}
-        for file in files.values():
-            self._shelf.remove(file.blob)
 
     def get(self, project: str, file_id: str) -> StoredFile | None:
         file = self.files.get(file_id)
@@ -93,27 +81,12 @@ class FileStore:
         """Stores a file that the provider itself wrote, for `life` seconds."""
         now = int(time.time())
         content_type = "application/octet-stream"
-        file = StoredFile(_new_id(), project, filename, purpose, content_type, blob, now, now + life)
-        with self._lock:
-            self._files[file.id] = file
-        return file
+        return self.put(StoredFile(_new_id(), project, filename, purpose, content_type, blob, now, now + life))
 
     # Handlers
 
     def create(self, request: Request, project: str) -> Reply:
-        try:
-            form = read_form(request, self._shelf)
-        except BrokenForm as error:
-            raise bad(f"Could not parse multipart form: {error}.") from error
-        try:
-            file = self._checked(form, project)
-        except Refused:
-            if form.file:
-                self._shelf.remove(form.file.blob)
-            raise
-        with self._lock:
-            self._files[file.id] = file
-        return json_reply(file.public())
+        return json_reply(self.received(request, _broken, lambda form: self._checked(form, project)).public())
 
     def _checked(self, form: Form, project: str) -> StoredFile:
         file, purpose = checked_file(form, self._purposes, self._max_bytes)
@@ -155,11 +128,8 @@ class FileStore:
 
     def delete(self, request: Request, project: str) -> Reply:
         file = self._known(request, project)
-        with self._lock:
-            gone = self._files.pop(file.id, None)
-        if gone is None:
+        if not self.remove(file):
             raise no_such_file(file.id)
-        self._shelf.remove(file.blob)
         return json_reply({"object": "file", "deleted": True, "id": file.id})
 
     def _known(self, request: Request, project: str) -> StoredFile:
@@ -168,6 +138,10 @@ class FileStore:
         if file is None:
             raise no_such_file(file_id)
         return file
+
+
+def _broken(error: BrokenForm) -> Refused:
+    return bad(f"Could not parse multipart form: {error}.")
 
 
 def _new_id() -> str:

@@ -48,6 +48,10 @@ class Server:
         """Forgets recorded requests, faults, and whatever is stored."""
         self.requests.clear()
         self.faults.clear()
+        self.forget()
+
+    def forget(self) -> None:
+        """Forgets whatever is stored."""
 
     def state(self) -> Any:
         """What is stored, as plain JSON values."""
@@ -64,7 +68,7 @@ class Server:
         return self
 
     def stop(self) -> None:
-        """Closes every connection and waits for their threads. The port stays ours for another `start`."""
+        """Closes every connection and waits for their threads. Nothing stays but the port, for another `start`."""
         self._stopping.set()
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", self._port)).close()  # wakes `accept`
@@ -75,6 +79,7 @@ class Server:
         for connection, thread in connections.items():
             connection.wake()
             thread.join(10)
+        self.forget()
 
     def __enter__(self) -> Self:
         return self.start()
