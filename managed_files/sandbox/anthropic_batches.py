@@ -1,7 +1,6 @@
 """Anthropic's Message Batches: create, list, retrieve, cancel, delete, results. Wire facts: the `anthropic` package."""
 
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from managed_files.sandbox.anthropic_batch import Answer, MessageBatch
 from managed_files.sandbox.anthropic_batch_body import NotTheShape, requests_in
 from managed_files.sandbox.anthropic_errors import bad, refused
 from managed_files.sandbox.batch_jobs import BatchJobs
+from managed_files.sandbox.job_book import JobBook
 from managed_files.sandbox.json_text import compact
 from managed_files.sandbox.store import Shelf, Writer
 from managed_files.sandbox.wire import Reply, Request, json_reply
@@ -19,28 +19,19 @@ _CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _JSONL = {"Content-Type": "application/x-jsonl"}
 
 
-class MessageBatches:
+class MessageBatches(JobBook[MessageBatch]):
     """All batches of all workspaces, and their handlers. Safe from any thread."""
 
     def __init__(self, shelf: Shelf, jobs: BatchJobs, answer: Answer, url: Callable[[], str]):
+        super().__init__(jobs)
         self._shelf = shelf
-        self._worker = jobs
         self._answer = answer
         self._url = url
-        self._lock = threading.Lock()
-        self._batches: dict[str, MessageBatch] = {}
-
-    @property
-    def batches(self) -> Mapping[str, MessageBatch]:
-        """What there is, by id, oldest first."""
-        with self._lock:
-            return dict(self._batches)
 
     def clear(self) -> None:
-        self._worker.clear()
-        with self._lock:
-            batches, self._batches = self._batches, {}
-        for batch in batches.values():
+        batches = self.jobs.values()
+        super().clear()
+        for batch in batches:
             batch.remove()
 
     # Handlers
@@ -49,15 +40,14 @@ class MessageBatches:
         with self._shelf.writer() as writer:
             spans = _kept(request, writer)
             batch = MessageBatch(access, writer.commit(), spans, self._shelf, self._answer)
-        with self._lock:
-            self._batches[batch.id] = batch
+        self.note(batch.id, batch)
         reply = json_reply(batch.public(self._url()))
-        self._worker.submit(batch)
+        self.worker.submit(batch)
         return reply
 
     def page(self, request: Request, access: Access) -> Reply:
         """Newest first. Both versions of the API page by ids."""
-        batches = [one for one in reversed(list(self.batches.values())) if one.access.workspace == access.workspace]
+        batches = [one for one in reversed(list(self.jobs.values())) if one.access.workspace == access.workspace]
         start, stop, more = _window(request.query, [one.id for one in batches])
         data = [one.public(self._url()) for one in batches[start:stop]]
         first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
@@ -70,15 +60,14 @@ class MessageBatches:
         batch = self._known(request, access)
         batch.cancel()
         reply = json_reply(batch.public(self._url()))
-        self._worker.hurry(batch)
+        self.worker.hurry(batch)
         return reply
 
     def delete(self, request: Request, access: Access) -> Reply:
         batch = self._known(request, access)
         if not batch.ended:
             raise bad(f"Message Batch {batch.id} cannot be deleted while it is being processed. Cancel it first.")
-        with self._lock:
-            self._batches.pop(batch.id, None)
+        self.drop(batch.id)
         batch.remove()
         return json_reply({"id": batch.id, "type": "message_batch_deleted"})
 
@@ -90,7 +79,7 @@ class MessageBatches:
 
     def _known(self, request: Request, access: Access) -> MessageBatch:
         """Raises a 404, as for a batch that is another's."""
-        batch = self.batches.get(request.args["id"])
+        batch = self.jobs.get(request.args["id"])
         if batch is None or batch.access.workspace != access.workspace:
             raise refused(404, f"Message Batch {request.args['id']} not found.")
         return batch

@@ -1,6 +1,5 @@
 """Bedrock's model invocation jobs: create, list, retrieve, stop. Source: the service model of bedrock (2023-04-20)."""
 
-import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
@@ -9,6 +8,7 @@ from managed_files.sandbox.batch_jobs import BatchJobs
 from managed_files.sandbox.bedrock_errors import bedrock_error, invalid
 from managed_files.sandbox.bedrock_job import Converse, InvocationJob
 from managed_files.sandbox.bedrock_schema import check_shape
+from managed_files.sandbox.job_book import JobBook
 from managed_files.sandbox.routing import Handler, Route
 from managed_files.sandbox.s3 import S3Buckets
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
@@ -17,7 +17,7 @@ Control = Callable[[Request, Json], Reply]  # a request and its JSON body to an 
 _IDEMPOTENT = ("jobName", "modelId", "roleArn", "inputDataConfig", "outputDataConfig")
 
 
-class InvocationJobs:
+class InvocationJobs(JobBook[InvocationJob]):
     """The jobs of one account in one region, whose `role` alone Bedrock may assume. `least`: records of an input.
 
     `page_size`: what a page of the list holds at most, whatever is asked for.
@@ -26,25 +26,12 @@ class InvocationJobs:
     page_size = 1000
 
     def __init__(self, place: str, role: str, buckets: S3Buckets, jobs: BatchJobs, converse: Converse, least: int):
+        super().__init__(jobs)
         self._place = place
         self._role = role
         self._buckets = buckets
-        self._worker = jobs
         self._converse = converse
         self._least = least
-        self._lock = threading.Lock()
-        self._jobs: dict[str, InvocationJob] = {}
-
-    @property
-    def jobs(self) -> Mapping[str, InvocationJob]:
-        """What there is, by ARN, oldest first."""
-        with self._lock:
-            return dict(self._jobs)
-
-    def clear(self) -> None:
-        self._worker.clear()
-        with self._lock:
-            self._jobs.clear()
 
     def routes(self, guarded: Callable[[Control], Handler]) -> list[Route]:
         """`guarded` checks who asks, and reads the body."""
@@ -65,7 +52,7 @@ class InvocationJobs:
             if earlier := self._earlier(spec):
                 return json_reply({"jobArn": earlier.arn})
             self._jobs[job.arn] = job
-        self._worker.submit(job)
+        self.worker.submit(job)
         return json_reply({"jobArn": job.arn})
 
     def _earlier(self, spec: Json) -> InvocationJob | None:
@@ -99,7 +86,7 @@ class InvocationJobs:
         job = self._known(request)
         if not job.stop():
             raise _conflict(f"The job is in the state {job.status} and cannot be stopped.")
-        self._worker.hurry(job)
+        self.worker.hurry(job)
         return json_reply({})
 
     def _known(self, request: Request) -> InvocationJob:

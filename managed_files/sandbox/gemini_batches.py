@@ -1,8 +1,5 @@
 """The Gemini API's batches: the routes. Wire facts: generativelanguage v1beta."""
 
-import threading
-from collections.abc import Mapping
-
 from managed_files.sandbox.batch_jobs import BatchJobs
 from managed_files.sandbox.gemini_batch import ContentBatch
 from managed_files.sandbox.gemini_calls import parsed_body
@@ -10,31 +7,19 @@ from managed_files.sandbox.gemini_files import FileStore
 from managed_files.sandbox.gemini_models import StudioModels
 from managed_files.sandbox.google_batches import page_of
 from managed_files.sandbox.google_errors import invalid, refused
+from managed_files.sandbox.job_book import JobBook
 from managed_files.sandbox.store import Shelf
 from managed_files.sandbox.wire import Reply, Request, json_reply
 
 
-class ContentBatches:
+class ContentBatches(JobBook[ContentBatch]):
     """All batches of all projects, and the handlers of their routes, which are told the key's project."""
 
     def __init__(self, models: StudioModels, store: FileStore, shelf: Shelf, jobs: BatchJobs):
+        super().__init__(jobs)
         self._models = models
         self._store = store
         self._shelf = shelf
-        self._worker = jobs
-        self._lock = threading.Lock()
-        self._batches: dict[str, ContentBatch] = {}
-
-    @property
-    def batches(self) -> Mapping[str, ContentBatch]:
-        """What there is, by id, oldest first."""
-        with self._lock:
-            return dict(self._batches)
-
-    def clear(self) -> None:
-        self._worker.clear()
-        with self._lock:
-            self._batches.clear()
 
     def create(self, request: Request, project: str) -> Reply:
         model = request.args["model"]
@@ -46,10 +31,9 @@ class ContentBatches:
         batch = ContentBatch(project, model, spec, self._models, self._store, self._shelf)
         if "fileName" in source:
             batch.input()
-        with self._lock:
-            self._batches[batch.id] = batch
+        self.note(batch.id, batch)
         reply = json_reply(batch.operation())
-        self._worker.submit(batch)
+        self.worker.submit(batch)
         return reply
 
     def retrieve(self, request: Request, project: str) -> Reply:
@@ -57,7 +41,7 @@ class ContentBatches:
 
     def page(self, request: Request, project: str) -> Reply:
         """Newest first. Honours `pageSize` and `pageToken`."""
-        mine = [batch.operation() for batch in reversed(list(self.batches.values())) if batch.project == project]
+        mine = [batch.operation() for batch in reversed(list(self.jobs.values())) if batch.project == project]
         size, token = request.query.get("pageSize", "50"), request.query.get("pageToken")
         return json_reply(page_of(mine, size, token, "operations"))
 
@@ -66,18 +50,17 @@ class ContentBatches:
         if batch.ended:
             raise refused(400, "The batch has ended already.", name="FAILED_PRECONDITION")
         batch.cancel()
-        self._worker.hurry(batch)
+        self.worker.hurry(batch)
         return json_reply({})
 
     def delete(self, request: Request, project: str) -> Reply:
         """Forgets the operation; it does not end it."""
         batch = self._known(request, project)
-        with self._lock:
-            self._batches.pop(batch.id, None)
+        self.drop(batch.id)
         return json_reply({})
 
     def _known(self, request: Request, project: str) -> ContentBatch:
-        batch = self.batches.get(request.args["id"])
+        batch = self.jobs.get(request.args["id"])
         if batch is None or batch.project != project:
             raise refused(404, "Requested entity was not found.")
         return batch

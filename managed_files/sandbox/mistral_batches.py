@@ -1,11 +1,10 @@
 """Mistral's batch jobs: create, list, retrieve, cancel, delete. Wire facts: Mistral's API description, its SDK 3.7."""
 
-import threading
-from collections.abc import Mapping
 from datetime import datetime
 
 from managed_files.sandbox.answers import Json
 from managed_files.sandbox.batch_jobs import BatchJobs
+from managed_files.sandbox.job_book import JobBook
 from managed_files.sandbox.mistral_batch import Ask, BatchJob
 from managed_files.sandbox.mistral_chat import read_object
 from managed_files.sandbox.mistral_errors import bad, flat, invalid, no_such_file
@@ -24,28 +23,15 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _LONGEST = 168
 
 
-class MistralJobs:
+class MistralJobs(JobBook[BatchJob]):
     """All jobs of all workspaces, and their handlers. Inline requests are not part of this stand-in."""
 
     def __init__(self, models: tuple[str, ...], files: MistralFiles, shelf: Shelf, jobs: BatchJobs, ask: Ask):
+        super().__init__(jobs)
         self._models = models
         self._files = files
         self._shelf = shelf
-        self._worker = jobs
         self._ask = ask
-        self._lock = threading.Lock()
-        self._jobs: dict[str, BatchJob] = {}
-
-    @property
-    def jobs(self) -> Mapping[str, BatchJob]:
-        """What there is, by id, oldest first."""
-        with self._lock:
-            return dict(self._jobs)
-
-    def clear(self) -> None:
-        self._worker.clear()
-        with self._lock:
-            self._jobs.clear()
 
     # Handlers
 
@@ -60,10 +46,9 @@ class MistralJobs:
             if file.purpose != "batch":
                 raise bad(f"File {file_id} has the purpose {file.purpose}, not batch.")
         job = BatchJob(workspace, spec, self._files, self._shelf, self._ask)
-        with self._lock:
-            self._jobs[job.id] = job
+        self.note(job.id, job)
         reply = json_reply(job.public())
-        self._worker.submit(job)
+        self.worker.submit(job)
         return reply
 
     def page(self, request: Request, workspace: str) -> Reply:
@@ -83,15 +68,14 @@ class MistralJobs:
         if not job.cancel():
             raise bad(f"Job {job.id} has the status {job.status} and cannot be cancelled.")
         reply = json_reply(job.public())
-        self._worker.hurry(job)
+        self.worker.hurry(job)
         return reply
 
     def delete(self, request: Request, workspace: str) -> Reply:
         job = self._known(request, workspace)
         if not job.ended:
             raise bad(f"Job {job.id} has the status {job.status} and cannot be deleted.")
-        with self._lock:
-            self._jobs.pop(job.id, None)
+        self.drop(job.id)
         return json_reply({"id": job.id, "object": "batch", "deleted": True})
 
     def _known(self, request: Request, workspace: str) -> BatchJob:

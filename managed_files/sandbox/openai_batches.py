@@ -1,11 +1,11 @@
 """OpenAI's Batch API: create, retrieve, list, cancel. Wire facts: OpenAI's API description and its public errors."""
 
 import re
-import threading
 from typing import Any
 
 from managed_files.sandbox.answers import Json
 from managed_files.sandbox.batch_jobs import BatchJobs
+from managed_files.sandbox.job_book import JobBook
 from managed_files.sandbox.openai_batch_job import BatchJob, Rules
 from managed_files.sandbox.openai_errors import bad, envelope
 from managed_files.sandbox.openai_files import FileStore
@@ -18,30 +18,21 @@ _SECONDS = {"h": 3600, "d": _DAY}
 _USUAL_LIFE = 30 * _DAY
 
 
-class BatchDesk:
+class BatchDesk(JobBook[BatchJob]):
     """All batches of all projects, and the batch routes' handlers. Safe from any thread."""
 
     def __init__(self, store: FileStore, jobs: BatchJobs, rules: Rules):
+        super().__init__(jobs)
         self._store = store
-        self._jobs = jobs
         self._rules = rules
-        self._lock = threading.Lock()
-        self._batches: dict[str, BatchJob] = {}
-
-    def clear(self) -> None:
-        """Forgets all of them, once the one that runs has ended."""
-        self._jobs.clear()
-        with self._lock:
-            self._batches.clear()
 
     # Handlers
 
     def create(self, request: Request, project: str) -> Reply:
         job = self._ordered(_object(request), project)
-        with self._lock:
-            self._batches[job.id] = job
+        self.note(job.id, job)
         answer = job.public()
-        self._jobs.submit(job)
+        self.worker.submit(job)
         return json_reply(answer)
 
     def retrieve(self, request: Request, project: str) -> Reply:
@@ -52,13 +43,12 @@ class BatchDesk:
         if not job.cancel():
             raise Refused(envelope(409, f"Cannot cancel a batch with status '{job.status}'."))
         answer = job.public()
-        self._jobs.hurry(job)
+        self.worker.hurry(job)
         return json_reply(answer)
 
     def page(self, request: Request, project: str) -> Reply:
         """Newest first. Honours `limit` (1 to 100, default 20) and `after`."""
-        with self._lock:
-            jobs = [job for job in self._batches.values() if job.project == project][::-1]
+        jobs = [job for job in self.jobs.values() if job.project == project][::-1]
         if after := request.query.get("after"):
             jobs = jobs[jobs.index(self._known(after, project)) + 1 :]
         limit = _limit(request.query.get("limit", "20"))
@@ -68,8 +58,7 @@ class BatchDesk:
         return json_reply({"object": "list", "data": data, "first_id": first, "last_id": last, "has_more": more})
 
     def _known(self, job_id: str, project: str) -> BatchJob:
-        with self._lock:
-            job = self._batches.get(job_id)
+        job = self.jobs.get(job_id)
         if job is None or job.project != project:
             raise Refused(envelope(404, f"No batch found with id '{job_id}'."))
         return job

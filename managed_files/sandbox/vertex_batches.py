@@ -2,8 +2,6 @@
 
 import re
 import secrets
-import threading
-from collections.abc import Mapping
 
 from managed_files.sandbox.answers import Json
 from managed_files.sandbox.batch_jobs import BatchJobs
@@ -11,6 +9,7 @@ from managed_files.sandbox.gcs import Buckets
 from managed_files.sandbox.gemini_calls import parsed_body
 from managed_files.sandbox.google_batches import page_of
 from managed_files.sandbox.google_errors import invalid, refused
+from managed_files.sandbox.job_book import JobBook
 from managed_files.sandbox.routing import Route
 from managed_files.sandbox.store import Shelf
 from managed_files.sandbox.vertex import Models
@@ -22,28 +21,15 @@ _MODEL = re.compile(r"publishers/google/models/([^/]+)")
 _FILTER = re.compile(r'\s*(display_name|state)\s*=\s*"([^"]*)"\s*')
 
 
-class PredictionJobs:
+class PredictionJobs(JobBook[PredictionJob]):
     """All jobs of one project, and the handlers of their routes."""
 
     def __init__(self, project: str, models: Models, buckets: Buckets, shelf: Shelf, jobs: BatchJobs):
+        super().__init__(jobs)
         self._projects = (project, PROJECT_NUMBER)
         self._models = models
         self._buckets = buckets
         self._shelf = shelf
-        self._worker = jobs
-        self._lock = threading.Lock()
-        self._jobs: dict[str, PredictionJob] = {}
-
-    @property
-    def jobs(self) -> Mapping[str, PredictionJob]:
-        """What there is, by name, oldest first."""
-        with self._lock:
-            return dict(self._jobs)
-
-    def clear(self) -> None:
-        self._worker.clear()
-        with self._lock:
-            self._jobs.clear()
 
     def routes(self, version: str) -> list[Route]:
         base = f"/{version}/projects/{{project}}/locations/{{location}}/batchPredictionJobs"
@@ -63,10 +49,9 @@ class PredictionJobs:
         self._models.check(self._projects[0], request.args["location"], found[1])
         name = f"{place}/{secrets.randbelow(10**18) + 10**18}"
         job = PredictionJob(name, spec, self._models, self._buckets, self._shelf)
-        with self._lock:
-            self._jobs[name] = job
+        self.note(name, job)
         reply = json_reply(job.resource())
-        self._worker.submit(job)
+        self.worker.submit(job)
         return reply
 
     def _page(self, request: Request) -> Reply:
@@ -87,7 +72,7 @@ class PredictionJobs:
             message = f"Cannot cancel a BatchPredictionJob in state JOB_STATE_{job.state}."
             raise refused(400, message, name="FAILED_PRECONDITION")
         job.cancel()
-        self._worker.hurry(job)
+        self.worker.hurry(job)
         return json_reply({})
 
     def _delete(self, request: Request) -> Reply:
@@ -96,8 +81,7 @@ class PredictionJobs:
         if not job.ended:
             message = f"Cannot delete a BatchPredictionJob in state JOB_STATE_{job.state}."
             raise refused(400, message, name="FAILED_PRECONDITION")
-        with self._lock:
-            self._jobs.pop(job.name, None)
+        self.drop(job.name)
         operation = f"{job.name.rpartition('/batch')[0]}/operations/{secrets.randbelow(10**18)}"
         empty = {"@type": "type.googleapis.com/google.protobuf.Empty"}
         return json_reply({"name": operation, "done": True, "response": empty})

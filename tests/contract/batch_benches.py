@@ -214,7 +214,7 @@ class AnthropicBatchBench(BatchBench, AnthropicBench):
         return " ".join({result.body["error"]["message"] for result in self.results(job).values()})
 
     def leftovers(self, order: JobOrder) -> set[str]:
-        return set(self.sandbox.batches.batches)
+        return set(self.sandbox.batches.jobs)
 
 
 class MistralBatchBench(BatchBench, MistralBench):

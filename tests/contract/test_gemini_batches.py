@@ -144,12 +144,12 @@ def test_a_discarded_job_is_gone(bench: GeminiBatchBench) -> None:
 
     bench.api.discard(PART_ID, order.deployment, job)
 
-    assert (bench.sandbox.content_batches.batches, bench.stored()) == ({}, {})
+    assert (bench.sandbox.content_batches.jobs, bench.stored()) == ({}, {})
 
 
 def test_a_job_that_runs_is_stopped_before_its_input_goes(bench: GeminiBatchBench) -> None:
     order, _ = bench.held()
-    [batch] = bench.sandbox.content_batches.batches.values()
+    [batch] = bench.sandbox.content_batches.jobs.values()
 
     bench.api.discard(PART_ID, order.deployment, None)
 
@@ -165,7 +165,7 @@ def test_a_file_that_google_will_not_delete_is_left_to_its_own_end(bench: Gemini
 
     bench.api.discard(PART_ID, order.deployment, job)
 
-    assert bench.sandbox.content_batches.batches == {}
+    assert bench.sandbox.content_batches.jobs == {}
     assert [uri.rpartition("/")[2] for uri in bench.stored()] == [job.outputs[0].removeprefix("files/")]
 
 

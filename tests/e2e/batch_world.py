@@ -100,11 +100,11 @@ def jobs_at(bench: BatchBench) -> list[str]:
     """The jobs of providers that let go of them."""
     match bench.sandbox:
         case AnthropicSandbox() as sandbox:
-            return list(sandbox.batches.batches)
+            return list(sandbox.batches.jobs)
         case MistralSandbox() as sandbox:
             return list(sandbox.jobs.jobs)
         case GeminiSandbox() as sandbox:
-            return list(sandbox.content_batches.batches)
+            return list(sandbox.content_batches.jobs)
         case GoogleSandbox() as sandbox:
             return list(sandbox.predictions.jobs)
         case _:
