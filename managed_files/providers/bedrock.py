@@ -1,19 +1,16 @@
 """Any model of Amazon Bedrock by the Converse API, its files in S3. Knows hosts and paths."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
-from managed_files.errors import ProviderFailed
 from managed_files.providers.aws_credentials import AwsCredentials, domain
-from managed_files.providers.base import ChatEndpoint, Provider
+from managed_files.providers.base import ChatEndpoint
 from managed_files.providers.bedrock_batches import BedrockBatches
-from managed_files.providers.parts import as_file_part
+from managed_files.providers.in_bucket import InBucket
 from managed_files.providers.s3 import Bucket
 from managed_files.providers.wire import Wire
-from managed_files.records import Account, Copy, CopyState, Deployment, Parameter, Upload
+from managed_files.records import Account, Deployment, Parameter
 from managed_files.upstream import Upstream
 
 _ARN_REGION = re.compile(r"arn:aws[a-z-]*:[a-z]+:([a-z0-9-]+):")
@@ -27,7 +24,7 @@ class _Endpoint(ChatEndpoint):
     region: str | None
 
 
-class Bedrock(Provider):
+class Bedrock(InBucket[Bucket]):
     """An upload is an object in the account's bucket, a use of it an `s3://` address.
 
     A model's region may differ from entry to entry of one account; the bucket has one, `s3_region_name`. Sources:
@@ -36,7 +33,7 @@ class Bedrock(Provider):
 
     name = "bedrock"
     dialect = "converse"
-    gives_back = "yes"
+    where_to_name_it = "s3_bucket_name in the entry, or AWS_S3_BUCKET_NAME"
     batch_api = BedrockBatches
     prefixes = ("bedrock", "bedrock_converse")
     parameters = (
@@ -66,29 +63,12 @@ class Bedrock(Provider):
         self._credentials = AwsCredentials(params, self.name, wire)
         location = params.get("s3_bucket_name")
         endpoint = params.get("s3_endpoint_url")
-        self._bucket = Bucket(endpoint, location, wire, self._credentials, self._s3_region) if location else None
-        self._batches = BedrockBatches(params, wire, self._credentials, self._store, self._place)
+        self._own = Bucket(endpoint, location, wire, self._credentials, self._s3_region) if location else None
+        self._batches = BedrockBatches(params, wire, self._credentials, self.store, self._place)
 
-    def planned_id(self, upload: Upload) -> str:
-        return self._store().uri(upload.file_id, upload.filename)
-
-    def upload(self, upload: Upload) -> Copy:
-        """The object can be used as soon as it is complete. Its life ends with the gateway's file, not by itself."""
-        uri = self.planned_id(upload)
-        self._store().store(uri, upload)
-        return Copy(upload.file_id, self.account.name, self.name, CopyState.READY, uri, upload.mime_type)
-
-    def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
-        """`file.format` is the MIME type that the kind of block follows from: the client's word, or what is stored."""
-        resolved = as_file_part(part, copy.stored_id)
-        resolved["file"].setdefault("format", copy.mime_type)
-        return resolved
-
-    def delete(self, remote_id: str) -> None:
-        self._store().delete(remote_id)
-
-    def content(self, remote_id: str, purpose: str) -> Iterator[bytes]:
-        return self._store().content(remote_id)
+    @property
+    def bucket(self) -> Bucket | None:
+        return self._own
 
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
         """The model is one segment of the path, whatever its name holds. With an `api_key` nothing is signed."""
@@ -127,13 +107,6 @@ class Bedrock(Provider):
 
     def _s3_region(self) -> str:
         return self.account.params.get("s3_region_name") or self._credentials.region()
-
-    def _store(self) -> Bucket:
-        if self._bucket is None:
-            raise ProviderFailed(
-                self.name, "bedrock: no bucket for files. Set s3_bucket_name in the entry, or AWS_S3_BUCKET_NAME."
-            )
-        return self._bucket
 
 
 def _named(deployment: Deployment) -> tuple[str | None, str]:

@@ -1,24 +1,21 @@
 """Gemini on Vertex AI, its files in Cloud Storage. Knows hosts and paths."""
 
-from collections.abc import Iterator
-from typing import Any
 from urllib.parse import quote
 
-from managed_files.errors import ProviderFailed
-from managed_files.providers.base import ChatEndpoint, Provider
+from managed_files.providers.base import ChatEndpoint
 from managed_files.providers.gcs import Bucket
 from managed_files.providers.google_credentials import GoogleCredentials
-from managed_files.providers.parts import as_file_part
+from managed_files.providers.in_bucket import InBucket
 from managed_files.providers.vertex_batches import VertexBatches
 from managed_files.providers.vertex_places import DEFAULT_LOCATION, place_of, url_of
 from managed_files.providers.wire import Wire
-from managed_files.records import Account, Copy, CopyState, Deployment, Parameter, Upload
+from managed_files.records import Account, Deployment, Parameter
 from managed_files.upstream import Upstream
 
 _STORAGE = "https://storage.googleapis.com"
 
 
-class VertexAI(Provider):
+class VertexAI(InBucket[Bucket]):
     """An upload is an object in the account's bucket, a use of it a `gs://` address with a MIME type.
 
     A bucket serves every region, so the location tells no accounts apart. Sources: Vertex AI's `generateContent`
@@ -27,7 +24,7 @@ class VertexAI(Provider):
 
     name = "vertex_ai"
     dialect = "gemini"
-    gives_back = "yes"
+    where_to_name_it = "gcs_bucket_name in the entry, or GCS_BUCKET_NAME"
     batch_api = VertexBatches
     prefixes = ("vertex_ai",)
     parameters = (
@@ -46,29 +43,12 @@ class VertexAI(Provider):
         wire = Wire(self.name, upstream, float(params.get("timeout") or 600))
         endpoint = params.get("storage_endpoint") or _STORAGE
         location = params.get("gcs_bucket_name")
-        self._bucket = Bucket(endpoint, location, wire, self._credentials.headers) if location else None
-        self._batches = VertexBatches(params, wire, self._store, self._credentials)
+        self._own = Bucket(endpoint, location, wire, self._credentials.headers) if location else None
+        self._batches = VertexBatches(params, wire, self.store, self._credentials)
 
-    def planned_id(self, upload: Upload) -> str:
-        return self._store().uri(upload.file_id, upload.filename)
-
-    def upload(self, upload: Upload) -> Copy:
-        """The object can be used as soon as it is complete. Its life ends with the gateway's file, not by itself."""
-        uri = self.planned_id(upload)
-        self._store().store(uri, upload)
-        return Copy(upload.file_id, self.account.name, self.name, CopyState.READY, uri, upload.mime_type)
-
-    def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
-        """`file.format` is the MIME type that every use must tell: the client's own word, or what is stored."""
-        resolved = as_file_part(part, copy.stored_id)
-        resolved["file"].setdefault("format", copy.mime_type)
-        return resolved
-
-    def delete(self, remote_id: str) -> None:
-        self._store().delete(remote_id)
-
-    def content(self, remote_id: str, purpose: str) -> Iterator[bytes]:
-        return self._store().content(remote_id)
+    @property
+    def bucket(self) -> Bucket | None:
+        return self._own
 
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
         # without alt=sse the stream is one JSON array
@@ -79,16 +59,6 @@ class VertexAI(Provider):
 
     def batches(self) -> VertexBatches:
         return self._batches
-
-    def _store(self) -> Bucket:
-        """Whoever only chats needs none."""
-        if self._bucket is None:
-            raise ProviderFailed(
-                self.name,
-                "vertex_ai: no bucket for files. Set gcs_bucket_name in the entry, or GCS_BUCKET_NAME.",
-                upstream_status=400,
-            )
-        return self._bucket
 
 
 def _model(model: str) -> str:

@@ -171,7 +171,7 @@ def test_a_job_that_wrote_nothing_has_no_results(bench: BedrockBatchBench) -> No
 
 
 def test_a_list_has_pages(bench: BedrockBatchBench) -> None:
-    store = bench.provider._store()
+    store = bench.provider.store()
     uris = [f"s3://sandbox-bucket/shared/f/{name}" for name in ("a b", "c&d", "é", "x/y")]
     for uri in uris:
         store.call("PUT", uri, body=b"x")
