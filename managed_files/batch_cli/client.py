@@ -1,5 +1,7 @@
 """A client of a running gateway, for what the command line does with batches. Knows its HTTP API; prints nothing."""
 
+import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
@@ -14,6 +16,7 @@ from managed_files.providers.multipart import MultipartFile
 _TIMEOUT = 10.0, 60.0  # seconds to connect, and without a byte
 _UPLOAD_TIMEOUT = 10.0, 1800.0  # the gateway answers when the providers have everything
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
+_PAUSES = 0.2, 2.0  # seconds before a batch is asked for again
 _PIECE = 64 * 1024
 _MIME_TYPE = "application/jsonl"
 
@@ -51,8 +54,16 @@ class BatchClient:
         return self._json("POST", "/files", data=body, headers=headers, timeout=_UPLOAD_TIMEOUT)
 
     def create(self, body: Mapping[str, Any]) -> Json:
-        """Makes a batch."""
-        return self._json("POST", "/batches", json=dict(body))
+        """Makes a batch, and only one: should the answer be lost, it is asked for again under the same key."""
+        headers = {"Idempotency-Key": secrets.token_hex(16)}
+        for pause in _PAUSES:
+            try:
+                return self._json("POST", "/batches", json=dict(body), headers=headers)
+            except Refused as error:
+                if not error.passing:
+                    raise
+            time.sleep(pause)
+        return self._json("POST", "/batches", json=dict(body), headers=headers)
 
     def batch(self, batch_id: str) -> Json:
         return self._json("GET", f"/batches/{quote(batch_id, safe='')}")

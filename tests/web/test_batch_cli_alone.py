@@ -66,6 +66,24 @@ def test_watch_says_what_is_new(gateway: Gateway, run: Run) -> None:
     )
 
 
+def test_a_batch_whose_answer_was_lost_is_asked_for_again_under_one_key(
+    gateway: Gateway, run: Run, folder: Path
+) -> None:
+    (folder / "lines.jsonl").write_text("{}\n")
+    keys = []
+
+    def losing(peer: Peer) -> None:
+        received = peer.receive()
+        if received and "/batches" in received.line:
+            keys.append(received.headers["idempotency-key"])
+        if len(keys) != 1:
+            peer.answer(DONE[1] if keys else FILE[1], CLOSING)
+
+    gateway(losing)
+    done = run("submit", str(folder / "lines.jsonl"))
+    assert (done.status, done.out, len(keys), len(set(keys))) == (0, "batch_1\n", 2, 1)
+
+
 def test_watch_waits_for_a_gateway_that_is_away(gateway: Gateway, run: Run) -> None:
     gateway(saying(BUSY, BUSY, DONE))
     done = run("watch", "batch_1", "--interval", "0")
