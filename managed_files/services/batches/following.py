@@ -18,16 +18,13 @@ from managed_files.run_repository import RunRepository
 from managed_files.services.batches.ending import ended_as
 from managed_files.services.batches.places import deployment_at
 from managed_files.services.batches.results import Results
+from managed_files.services.batches.setbacks import EXPLAINED, Again, GivenUp, Over, Verdict, verdict
 from managed_files.services.batches.steps import AT_ONCE, Steps
 from managed_files.services.deletion import CLOCK_SKEW
 from managed_files.services.leases import LeaseKeeper
 
 _PATIENCE = 5.0  # seconds that a pass, or somebody who looks at a batch, waits for steps
 _SETTLED = 60.0  # seconds after which a provider's list shows every job that it has
-_LONGEST_DELAY = 600.0  # seconds
-_MOST_ATTEMPTS = 8  # at a step that fails each time
-_MOST_LOOKS = 150  # the same where it may pass, or the operator may mend it: about a day, at the longest delay
-_OF_THE_OPERATOR = (401, 403)
 _LOST = "The provider may have this job, although it did not say so. It is looked for."
 log = logging.getLogger(__name__)
 
@@ -92,15 +89,19 @@ class Follower:
             self._due(part)
         except Unavailable:
             raise
-        except ProviderFailed as failure:
-            self._postpone(part, failure)
-        except InvalidRequest as error:
-            self._end(part, Job("", JobState.FAILED, error=error.message))
-        except ConfigError as error:
-            self._wait_for_the_operator(part, error)
-        except Exception:
-            log.exception("part %s of a batch", part.id)
-            self._fail_in_the_end(part, "The gateway failed at this part of the batch.", _MOST_ATTEMPTS)
+        except Exception as failure:
+            if not isinstance(failure, EXPLAINED):
+                log.exception("part %s of a batch", part.id)
+            self._set_back(part, verdict(part, failure, self._pause))
+
+    def _set_back(self, part: Part, found: Verdict) -> None:
+        match found:
+            case Again():
+                self._tools.repository.note_error(part, found.error, found.delay, sure=found.sure)
+            case GivenUp():
+                self._tools.repository.give_up(part, found.error)
+            case Over():
+                self._end(part, Job("", JobState.FAILED, error=found.error))
 
     def _due(self, part: Part) -> None:
         if part.results == "deleting":
@@ -212,31 +213,3 @@ class Follower:
             raise ConfigError(f"The configuration has no account {part.place.account} any more.")
         api = provider.batches()
         return api if api and part.endpoint in api.endpoints else None
-
-    def _wait_for_the_operator(self, part: Part, error: ConfigError) -> None:
-        """A batch outlives a mistake in the configuration: only one that is overdue fails for it."""
-        if part.overdue and part.results == "none" and not part.ended:
-            self._end(part, Job("", JobState.FAILED, error=error.message))
-        else:
-            self._tools.repository.note_error(part, error.message, _LONGEST_DELAY)
-
-    def _postpone(self, part: Part, failure: ProviderFailed) -> None:
-        """What may pass is repeated. A job that cannot be made fails its lines; one that was made has a day longer."""
-        if part.state != "waiting":
-            passing = failure.retryable or failure.upstream_status in _OF_THE_OPERATOR
-            self._fail_in_the_end(part, failure.message, _MOST_LOOKS if passing else _MOST_ATTEMPTS)
-        elif not failure.ambiguous and (not failure.retryable or part.attempts >= _MOST_ATTEMPTS):
-            self._end(part, Job("", JobState.FAILED, error=failure.message))
-        else:
-            self._tools.repository.note_error(part, failure.message, self._delay(part), sure=not failure.ambiguous)
-
-    def _fail_in_the_end(self, part: Part, error: str, most: int) -> None:
-        """Another time, or never after `most` attempts. What is to be deleted is never given up, as it would stay."""
-        stuck = part.results == "none" and part.attempts >= most
-        if stuck and (part.ended or part.overdue or part.state == "waiting"):
-            self._tools.repository.give_up(part, error)
-        else:
-            self._tools.repository.note_error(part, error, self._delay(part))
-
-    def _delay(self, part: Part) -> float:
-        return min(_LONGEST_DELAY, self._pause * 2.0 ** min(part.attempts, 10))
