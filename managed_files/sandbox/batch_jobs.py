@@ -33,35 +33,32 @@ class Runnable(Protocol):
 
 
 class BatchJobs:
-    """The jobs of one stand-in: a queue, one worker thread that lives only while there is work, and the held jobs."""
+    """The jobs of one stand-in: a queue, one worker thread that lives only while there is work, and the held jobs.
+
+    Orders to hold and to release wait in the same queue: each finds the jobs that came before it begun.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._steps: deque[tuple[Runnable, Step]] = deque()
+        self._steps: deque[Step] = deque()
         self._held: list[Runnable] = []
         self._holding = False
         self._working = False
 
     def submit(self, job: Runnable) -> None:
         """Runs the job soon; while jobs are held it only begins."""
-        with self._changed:
-            self._add(job, partial(self._begin, job))
+        self._add(partial(_guarded, job, partial(self._begin, job)))
 
     def hurry(self, job: Runnable) -> None:
         """Runs the job if it is held: it was cancelled, and has to come to its end."""
-        with self._changed:
-            self._add(job, partial(self._let_go, job))
+        self._add(partial(_guarded, job, partial(self._let_go, job)))
 
     def hold(self) -> None:
-        with self._changed:
-            self._holding = True
+        self._add(self._hold)
 
     def release(self, end: Callable[[Runnable], None]) -> None:
         """Brings every held job to its `end`, and holds no more."""
-        with self._changed:
-            jobs, self._held, self._holding = self._held, [], False
-            for job in jobs:
-                self._add(job, partial(end, job))
+        self._add(partial(self._release, end))
 
     def settle(self, timeout: float = 30.0) -> None:
         """Blocks until every job is held or has ended. Raises TimeoutError."""
@@ -73,27 +70,21 @@ class BatchJobs:
         """Forgets every job, once the one that runs has ended, and holds no more."""
         with self._changed:
             self._steps.clear()
+            self._add(partial(self._release, lambda job: None))
         self.settle()
-        with self._changed:
-            self._held.clear()
-            self._holding = False
 
-    def _add(self, job: Runnable, step: Step) -> None:
-        self._steps.append((job, step))
-        if not self._working:
-            self._working = True
-            threading.Thread(target=self._work, name="sandbox-batches", daemon=True).start()
+    def _add(self, step: Step) -> None:
+        with self._changed:
+            self._steps.append(step)
+            if not self._working:
+                self._working = True
+                threading.Thread(target=self._work, name="sandbox-batches", daemon=True).start()
 
     def _work(self) -> None:
-        while work := self._next():
-            job, step = work
-            try:
-                step()
-            except Exception as bug:
-                _log.exception("the sandbox itself failed in a batch job")
-                job.fail(f"The sandbox itself failed: {bug!r}")
+        while step := self._next():
+            step()
 
-    def _next(self) -> tuple[Runnable, Step] | None:
+    def _next(self) -> Step | None:
         with self._changed:
             if self._steps:
                 return self._steps.popleft()
@@ -101,22 +92,36 @@ class BatchJobs:
             self._changed.notify_all()
             return None
 
+    # What follows happens in the worker's thread only.
+
     def _begin(self, job: Runnable) -> None:
         if not job.begin():
             return
-        with self._changed:
-            if self._holding:
-                self._held.append(job)
-                return
-        job.run()
+        if self._holding:
+            self._held.append(job)
+        else:
+            job.run()
 
     def _let_go(self, job: Runnable) -> None:
-        """In the worker, so that a job which is about to be held is so by now."""
-        with self._changed:
-            if job not in self._held:
-                return
+        if job in self._held:
             self._held.remove(job)
-        job.run()
+            job.run()
+
+    def _hold(self) -> None:
+        self._holding = True
+
+    def _release(self, end: Callable[[Runnable], None]) -> None:
+        jobs, self._held, self._holding = self._held, [], False
+        for job in jobs:
+            _guarded(job, partial(end, job))
+
+
+def _guarded(job: Runnable, step: Step) -> None:
+    try:
+        step()
+    except Exception as bug:
+        _log.exception("the sandbox itself failed in a batch job")
+        job.fail(f"The sandbox itself failed: {bug!r}")
 
 
 class BatchSteering:

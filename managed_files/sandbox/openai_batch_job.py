@@ -112,7 +112,7 @@ class BatchJob:
         with Results(self.store) as results:
             for text in islice(self._until_cancelled(texts), most):
                 self._count(results.add(*self._outcome(text)))
-            self._move("in_progress", "finalizing" if end == "completed" else end)
+            self._move("in_progress", "finalizing")  # an end is told only with its results
             end = "cancelled" if self.status == "cancelling" else end
             for text in texts if end != "completed" else ():
                 results.add_unasked(_custom_id(text), end)

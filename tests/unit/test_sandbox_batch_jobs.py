@@ -73,6 +73,19 @@ def test_a_held_job_ends_as_told(act: str) -> None:
     assert job.said == ["begin", {"release": "run"}.get(act, act)]
 
 
+def test_an_order_finds_a_job_that_is_about_to_be_held() -> None:
+    desk, job = Desk(), Job()
+    job.gate.clear()
+    desk.hold_batches()
+    desk.batch_jobs.submit(job)
+
+    desk.expire_batches()
+    job.gate.set()
+    desk.settle_batches()
+
+    assert job.said == ["begin", "expire"]
+
+
 def test_after_the_release_jobs_are_held_no_more() -> None:
     desk, later = Desk(), Job()
     held(desk, Job())
