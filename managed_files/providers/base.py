@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from managed_files.dialects.embeddings import EmbeddingFormat
 from managed_files.errors import ContentUnavailable
 from managed_files.providers.batches import BatchApi
 from managed_files.records import Account, Copy, CopyState, Deployment, Parameter, Upload
@@ -76,8 +77,13 @@ class Provider(ABC):
         """URL and headers of one chat call; the body comes from the dialect."""
 
     def elsewhere(self, deployment: Deployment, endpoint: str) -> ChatEndpoint:
-        """URL and headers of one of `relays`; the body is OpenAI's own, with the provider's model."""
+        """URL and headers of one of `relays`; the body is OpenAI's own, with the provider's model, unless `embeddings`
+        gives another format."""
         raise ValueError(f"{self.name} has no {endpoint}")
+
+    def embeddings(self, deployment: Deployment) -> EmbeddingFormat | None:
+        """How the deployment's model writes embeddings; None: as OpenAI does. Raises InvalidRequest."""
+        return None
 
     def signed(self, endpoint: ChatEndpoint, payload: bytes) -> ChatEndpoint:
         """The endpoint with the headers that depend on the body, for providers that sign it. Raises ProviderFailed."""

@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from managed_files.batch_records import EMBEDDINGS
+from managed_files.dialects.embeddings import CohereEmbeddings, EmbeddingFormat, TitanEmbeddings
+from managed_files.errors import InvalidRequest
 from managed_files.providers.aws_credentials import AwsCredentials, domain
 from managed_files.providers.base import ChatEndpoint
 from managed_files.providers.bedrock_batches import BedrockBatches
@@ -15,6 +18,10 @@ from managed_files.upstream import Upstream
 
 _ARN_REGION = re.compile(r"arn:aws[a-z-]*:[a-z]+:([a-z0-9-]+):")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
+_EMBEDDINGS: tuple[tuple[str, EmbeddingFormat], ...] = (
+    ("titan-embed-text", TitanEmbeddings()),
+    ("cohere.embed", CohereEmbeddings()),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,7 @@ class Bedrock(InBucket[Bucket]):
     where_to_name_it = "s3_bucket_name in the entry, or AWS_S3_BUCKET_NAME"
     batch_api = BedrockBatches
     prefixes = ("bedrock", "bedrock_converse")
+    relays = (EMBEDDINGS,)
     parameters = (
         Parameter("s3_bucket_name", env=("AWS_S3_BUCKET_NAME", "S3_BUCKET_NAME"), identity=True),
         Parameter("s3_region_name", env=("AWS_S3_REGION_NAME",), identity=True),
@@ -71,16 +79,17 @@ class Bedrock(InBucket[Bucket]):
         return self._own
 
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
-        """The model is one segment of the path, whatever its name holds. With an `api_key` nothing is signed."""
-        params, (_, model) = deployment.params, _named(deployment)
-        base = params.get("api_base") or params.get("aws_bedrock_runtime_endpoint") or self._host(deployment)
-        method = "converse-stream" if stream else "converse"
-        extra = {name: str(value) for name, value in (params.get("extra_headers") or {}).items()}
-        headers = {**extra, "Content-Type": "application/json"}
-        url = f"{base.rstrip('/')}/model/{quote(model, safe='')}/{method}"
-        if key := params.get("api_key"):
-            return _Endpoint(url, {**headers, "Authorization": f"Bearer {key}"}, None)
-        return _Endpoint(url, headers, self._region(deployment))
+        return self._endpoint(deployment, "converse-stream" if stream else "converse")
+
+    def elsewhere(self, deployment: Deployment, endpoint: str) -> ChatEndpoint:
+        return self._endpoint(deployment, "invoke")
+
+    def embeddings(self, deployment: Deployment) -> EmbeddingFormat:
+        model = _named(deployment)[1]
+        for mark, found in _EMBEDDINGS:
+            if mark in model:
+                return found
+        raise InvalidRequest(f"Embeddings of {model} are not known here, those of Titan and Cohere are.", param="model")
 
     def signed(self, endpoint: ChatEndpoint, payload: bytes) -> ChatEndpoint:
         if not isinstance(endpoint, _Endpoint) or endpoint.region is None:
@@ -90,6 +99,17 @@ class Bedrock(InBucket[Bucket]):
 
     def batches(self) -> BedrockBatches:
         return self._batches
+
+    def _endpoint(self, deployment: Deployment, method: str) -> ChatEndpoint:
+        """The model is one segment of the path, whatever its name holds. With an `api_key` nothing is signed."""
+        params, (_, model) = deployment.params, _named(deployment)
+        base = params.get("api_base") or params.get("aws_bedrock_runtime_endpoint") or self._host(deployment)
+        extra = {name: str(value) for name, value in (params.get("extra_headers") or {}).items()}
+        headers = {**extra, "Content-Type": "application/json"}
+        url = f"{base.rstrip('/')}/model/{quote(model, safe='')}/{method}"
+        if key := params.get("api_key"):
+            return _Endpoint(url, {**headers, "Authorization": f"Bearer {key}"}, None)
+        return _Endpoint(url, headers, self._region(deployment))
 
     def _place(self, deployment: Deployment) -> tuple[str, str]:
         return self._region(deployment), _named(deployment)[1]

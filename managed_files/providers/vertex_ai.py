@@ -2,6 +2,8 @@
 
 from urllib.parse import quote
 
+from managed_files.batch_records import EMBEDDINGS
+from managed_files.dialects.embeddings import VertexEmbeddings
 from managed_files.providers.base import ChatEndpoint
 from managed_files.providers.gcs import Bucket
 from managed_files.providers.google_credentials import GoogleCredentials
@@ -13,13 +15,14 @@ from managed_files.records import Account, Deployment, Parameter
 from managed_files.upstream import Upstream
 
 _STORAGE = "https://storage.googleapis.com"
+_ONE_BY_ONE, _SOME = VertexEmbeddings(most=1), VertexEmbeddings(most=5)  # 250 in us-central1, 5 in any location
 
 
 class VertexAI(InBucket[Bucket]):
     """An upload is an object in the account's bucket, a use of it a `gs://` address with a MIME type.
 
     A bucket serves every region, so the location tells no accounts apart. Sources: Vertex AI's `generateContent`
-    and Cloud Storage's JSON API, both from their discovery documents.
+    and Cloud Storage's JSON API, both from their discovery documents; its guide to text embeddings.
     """
 
     name = "vertex_ai"
@@ -27,6 +30,7 @@ class VertexAI(InBucket[Bucket]):
     where_to_name_it = "gcs_bucket_name in the entry, or GCS_BUCKET_NAME"
     batch_api = VertexBatches
     prefixes = ("vertex_ai",)
+    relays = (EMBEDDINGS,)
     parameters = (
         Parameter("vertex_project", env=("VERTEXAI_PROJECT", "GOOGLE_CLOUD_PROJECT"), identity=True),
         Parameter("vertex_location", env=("VERTEXAI_LOCATION", "GOOGLE_CLOUD_LOCATION"), default=DEFAULT_LOCATION),
@@ -52,13 +56,21 @@ class VertexAI(InBucket[Bucket]):
 
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
         # without alt=sse the stream is one JSON array
-        method = "streamGenerateContent?alt=sse" if stream else "generateContent"
-        name = f"{place_of(deployment, self._credentials.project)}/{_model(deployment.model)}"
-        headers = {**self._credentials.headers(), "Content-Type": "application/json"}
-        return ChatEndpoint(f"{url_of(name, deployment.params)}:{method}", headers)
+        return self._endpoint(deployment, "streamGenerateContent?alt=sse" if stream else "generateContent")
+
+    def elsewhere(self, deployment: Deployment, endpoint: str) -> ChatEndpoint:
+        return self._endpoint(deployment, "predict")
+
+    def embeddings(self, deployment: Deployment) -> VertexEmbeddings:
+        return _ONE_BY_ONE if deployment.model.startswith("gemini-embedding") else _SOME
 
     def batches(self) -> VertexBatches:
         return self._batches
+
+    def _endpoint(self, deployment: Deployment, method: str) -> ChatEndpoint:
+        name = f"{place_of(deployment, self._credentials.project)}/{_model(deployment.model)}"
+        headers = {**self._credentials.headers(), "Content-Type": "application/json"}
+        return ChatEndpoint(f"{url_of(name, deployment.params)}:{method}", headers)
 
 
 def _model(model: str) -> str:

@@ -51,7 +51,10 @@ class Wire:
 
     def call(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | Body | None = None) -> Any:
         """The JSON object that a success answers with."""
-        answer = self.send(method, url, headers=headers, body=body)
+        return self.object_in(self.send(method, url, headers=headers, body=body))
+
+    def object_in(self, answer: Response) -> Any:
+        """The JSON object that an answer is."""
         try:
             value = answer.json()
         except ValueError as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from managed_files.sandbox.batch_jobs import BatchJobs, BatchSteering
 from managed_files.sandbox.bedrock_answers import Conversed
+from managed_files.sandbox.bedrock_embeddings import invoke
 from managed_files.sandbox.bedrock_errors import bedrock_error, bedrock_unsigned, invalid
 from managed_files.sandbox.bedrock_jobs import Control, InvocationJobs
 from managed_files.sandbox.bedrock_media import Model
@@ -105,6 +106,7 @@ class BedrockSandbox(BatchSteering, Server):
             Route("POST", "/", self.roles.assume),
             Route("POST", "/model/{model}/converse", self._converse),
             Route("POST", "/model/{model}/converse-stream", self._converse_stream),
+            Route("POST", "/model/{model}/invoke", self._invoke),
             Route("GET", "/{bucket}", listing),
             Route("GET", "/{bucket}/", listing),
             *(_ObjectRoute(method, "/{bucket}/{key}", self._s3(handler)) for method, handler in in_parts.items()),
@@ -130,6 +132,10 @@ class BedrockSandbox(BatchSteering, Server):
     def _converse_stream(self, request: Request) -> Reply:
         events = self._conversed(request).events()
         return Reply(200, at_odd_borders(events), {"Content-Type": "application/vnd.amazon.eventstream"})
+
+    def _invoke(self, request: Request) -> Reply:
+        body = self._signed_body(request)
+        return invoke(_PROFILE.sub("", request.args["model"]), _parsed(body))
 
     def _conversed(self, request: Request) -> Conversed:
         body = self._signed_body(request)

@@ -15,6 +15,7 @@ from managed_files.sandbox.server import Server
 from managed_files.sandbox.store import Shelf
 from managed_files.sandbox.vertex import Models
 from managed_files.sandbox.vertex_batches import PredictionJobs
+from managed_files.sandbox.vertex_embeddings import predict
 from managed_files.sandbox.wire import Reply, Request, json_reply
 
 _OBJECTS = "/storage/v1/b/{bucket}/o"
@@ -82,6 +83,7 @@ class GoogleSandbox(BatchSteering, Server):
                 for method, handler in (
                     ("generateContent", self.models.generate),
                     ("streamGenerateContent", self.models.stream),
+                    ("predict", lambda request: predict(request, self.models)),
                 )
             ),
         ]

@@ -28,7 +28,7 @@ def embed(request: Request, models: Mapping[str, int] = EMBEDDING_MODELS) -> Rep
         raise bad(f"Unknown parameter: '{extra}'.", param=extra, code="unknown_parameter")
     inputs = _inputs(body["input"])
     size, encoded = _size(body, models), _encoded(body)
-    vectors = [_vector(text, size) for text in inputs]
+    vectors = [vector(text, size) for text in inputs]
     data = [
         {"object": "embedding", "index": index, "embedding": _base64(vector) if encoded else vector}
         for index, vector in enumerate(vectors)
@@ -67,7 +67,7 @@ def _encoded(body: Json) -> bool:
     return bool(kind == "base64")
 
 
-def _vector(text: str, size: int) -> list[float]:
+def vector(text: str, size: int) -> list[float]:
     """Of length 1, the same for the same text everywhere."""
     numbers = random.Random(text)  # noqa: S311 – not for secrets
     raw = [numbers.uniform(-1, 1) for _ in range(size)]

@@ -51,6 +51,13 @@ class Models(ModelCalls):
 
     def check(self, project: str, location: str, model: str) -> None:
         """Raises a 403 or 404 for a model that this project cannot use."""
+        self.check_project(project, location, model)
+        if model not in MODELS:
+            name = f"projects/{project}/locations/{location}/publishers/google/models/{model}"
+            raise refused(404, f"Publisher Model `{name}` was not found or your project does not have access to it.")
+
+    def check_project(self, project: str, location: str, model: str) -> None:
+        """Raises a 403 for a project of somebody else's."""
         if project != self._project:
             raise refused(
                 403,
@@ -58,9 +65,6 @@ class Models(ModelCalls):
                 f"'//aiplatform.googleapis.com/projects/{project}/locations/{location}/publishers/google/models/{model}'"
                 " (or it may not exist).",
             )
-        if model not in MODELS:
-            name = f"projects/{project}/locations/{location}/publishers/google/models/{model}"
-            raise refused(404, f"Publisher Model `{name}` was not found or your project does not have access to it.")
 
     def answer(self, body: Json, model: str) -> Generation:
         """What the model makes of a request in camelCase. Raises a 400."""

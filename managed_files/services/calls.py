@@ -11,7 +11,10 @@ from urllib.parse import quote
 
 from requests import Response
 
+from managed_files.batch_records import EMBEDDINGS
+from managed_files.dialects import embeddings
 from managed_files.dialects.base import Dialect, Exchange
+from managed_files.dialects.embeddings import Native
 from managed_files.dialects.registry import DIALECTS
 from managed_files.errors import Inexpressible, InvalidRequest
 from managed_files.providers.base import Provider
@@ -82,13 +85,26 @@ class Calls:
         return ChatAnswer([whole], "application/json", headers)
 
     def pass_on(self, deployment: Deployment, endpoint: str, asked: Asked) -> dict[str, Any]:
-        """The answer of one of the provider's `relays`, as it is. Raises ProviderFailed."""
+        """The answer of one of the provider's `relays`, in OpenAI's words. Raises ProviderFailed, InvalidRequest."""
         provider = self._providers[deployment.account.name]
         target = provider.elsewhere(deployment, endpoint)
         wire = Wire(provider.name, self._upstream, timeout_of(deployment, stream=False))
-        payload = json.dumps(self.relayed(deployment, asked)).encode()
-        answer: dict[str, Any] = wire.call("POST", target.url, headers=target.headers, body=payload)
-        return answer
+
+        def ask(content: dict[str, Any]) -> Native:
+            payload = json.dumps(content).encode()
+            signed = provider.signed(target, payload)
+            answer = wire.send("POST", signed.url, headers=signed.headers, body=payload)
+            return Native(wire.object_in(answer), answer.headers)
+
+        body = self.relayed(deployment, asked)
+        other = provider.embeddings(deployment) if endpoint == EMBEDDINGS else None
+        if other is None:
+            return ask(body).content
+        answers = [ask(content) for content in embeddings.requests(body, other)]
+        try:
+            return embeddings.response(body, answers, other)
+        except ValueError as error:
+            raise wire.nonsense("something that is no embeddings") from error
 
     def relayed(self, deployment: Deployment, asked: Asked) -> dict[str, Any]:
         """OpenAI's own body with the provider's model and ids, for what is no chat. No I/O. Raises InvalidRequest."""

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from managed_files.sandbox import CompatibleSandbox, GeminiSandbox
+from managed_files.sandbox.bedrock import DEFAULT_KEY as AWS_KEY
+from managed_files.sandbox.bedrock import DEFAULT_SECRET, BedrockSandbox
 from managed_files.sandbox.compatible import DEFAULT_KEY
 from managed_files.sandbox.gemini import DEFAULT_KEY as GEMINI_KEY
 from managed_files.sandbox.mistral import DEFAULT_KEY as MISTRAL_KEY
@@ -20,9 +22,14 @@ MODELS = {
     "openai": "text-embedding-3-small",
     "mistral": "mistral-embed",
     "gemini": "gemini-embedding-001",
+    "vertex_ai": "text-embedding-005",
+    "bedrock": "amazon.titan-embed-text-v2:0",
+    "bedrock_converse": "us.cohere.embed-english-v3",
     "groq": "any-embedding",
     "hosted_vllm": "text-embedding-3-small",
+    "anthropic": "claude-sonnet-4-5",
 }
+WITHOUT = ("groq", "anthropic")
 
 Json = dict[str, Any]
 
@@ -32,16 +39,23 @@ def bench(url: str, stand_ins: StandIns) -> Iterator[Bench]:
     """Besides the usual models one for embeddings at each of these providers, called after the provider."""
     with ExitStack() as stack:
         gemini, mistral = stack.enter_context(GeminiSandbox()), stack.enter_context(MistralSandbox())
+        amazon = stack.enter_context(BedrockSandbox())
+        aws = {"api_base": amazon.url, "aws_access_key_id": AWS_KEY, "aws_secret_access_key": DEFAULT_SECRET}
+        google = next(entry["litellm_params"] for entry in stand_ins.entries() if entry["model_name"] == GEMINI)
         accounts = {
             "openai": {"api_base": f"{stand_ins.openai.url}/v1", "api_key": OPENAI_KEY},
             "gemini": {"api_base": gemini.url, "api_key": GEMINI_KEY},
             "mistral": {"api_base": f"{mistral.url}/v1", "api_key": MISTRAL_KEY},
+            "vertex_ai": google,
+            "bedrock": {**aws, "aws_region_name": amazon.region},
+            "bedrock_converse": {**aws, "aws_region_name": amazon.region},
+            "anthropic": {"api_key": "sk-ant-none"},
         }
         for name in ("groq", "hosted_vllm"):
             server = stack.enter_context(CompatibleSandbox(name))
             accounts[name] = {"api_base": server.url + server.flavour.base, "api_key": DEFAULT_KEY}
         own = [
-            {"model_name": vectors(name), "litellm_params": {"model": f"{name}/{MODELS[name]}", **params}}
+            {"model_name": vectors(name), "litellm_params": {**params, "model": f"{name}/{MODELS[name]}"}}
             for name, params in accounts.items()
         ]
         bench = Bench(settings_for(url, stand_ins, [*stand_ins.entries(), *own], batch_interval=0.05), stand_ins)
@@ -65,21 +79,21 @@ def answered(bench: Bench, *lines: Json) -> Json:
 
 
 def test_every_provider_that_has_embeddings_answers(bench: Bench) -> None:
-    batch = answered(bench, *(line(name) for name in MODELS if name != "groq"))
+    texts = ["some text", "and another"]
+    batch = answered(bench, *(line(name, input=texts) for name in MODELS if name not in WITHOUT))
     answers = {name: item["response"]["body"] for name, item in content(bench, batch["output_file_id"]).items()}
-    found = {
-        name: (answer["data"][0]["object"], bool(answer["data"][0]["embedding"])) for name, answer in answers.items()
-    }
-    assert found == dict.fromkeys(sorted(found), ("embedding", True))
-    assert (len(found), batch["usage"]["input_tokens"] > 0) == (4, True)
+    found = {name: [bool(item["embedding"]) for item in answer["data"]] for name, answer in answers.items()}
+    assert found == {name: [True, True] for name in MODELS if name not in WITHOUT}
+    assert {name for name, answer in answers.items() if not answer["usage"]["prompt_tokens"]} == set()
 
 
 def test_what_a_provider_refuses_is_in_the_error_file(bench: Bench) -> None:
-    batch = answered(bench, *(line(name, dimensions=0) for name in ("openai", "gemini")), line("groq"))
-    assert outcome(bench, batch) == ([], {"openai": 400, "gemini": 400, "groq": 404})
+    wrong = ("openai", "gemini", "vertex_ai", "bedrock", "bedrock_converse")
+    batch = answered(bench, *(line(name, dimensions=0) for name in wrong), line("groq"))
+    assert outcome(bench, batch) == ([], {**dict.fromkeys(wrong, 400), "groq": 404})
 
 
 def test_a_provider_without_embeddings_says_so(bench: Bench) -> None:
-    lines = jsonl({**line("openai"), "body": {"model": GEMINI, "input": "some text"}})
+    lines = jsonl(line("anthropic"))
     answer = bench.upload("", data=lines, filename="lines.jsonl", purpose="batch")
-    assert f"line 1: the model {GEMINI} does not take {EMBEDDINGS} in batches" in answer.text
+    assert f"line 1: the model {vectors('anthropic')} does not take {EMBEDDINGS} in batches" in answer.text
