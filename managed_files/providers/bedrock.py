@@ -1,7 +1,9 @@
 """Any model of Amazon Bedrock by the Converse API, its files in S3. Knows hosts and paths."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from managed_files.batch_records import EMBEDDINGS
@@ -11,7 +13,7 @@ from managed_files.providers.aws_credentials import AwsCredentials, domain
 from managed_files.providers.base import ChatEndpoint
 from managed_files.providers.bedrock_batches import BedrockBatches
 from managed_files.providers.in_bucket import InBucket
-from managed_files.providers.s3 import Bucket
+from managed_files.providers.s3 import Bucket, Storage
 from managed_files.providers.wire import Wire
 from managed_files.records import Account, Deployment, Parameter
 from managed_files.upstream import Upstream
@@ -46,6 +48,10 @@ class Bedrock(InBucket[Bucket]):
     relays = (EMBEDDINGS,)
     parameters = (
         Parameter("s3_bucket_name", env=("AWS_S3_BUCKET_NAME", "S3_BUCKET_NAME"), identity=True),
+        Parameter("s3_output_bucket_name", env=("AWS_S3_OUTPUT_BUCKET_NAME",)),
+        Parameter("s3_access_key_id", secret=True),
+        Parameter("s3_secret_access_key", secret=True),
+        Parameter("s3_encryption_key_id", env=("AWS_S3_ENCRYPTION_KEY_ID",)),
         Parameter("s3_region_name", env=("AWS_S3_REGION_NAME",), identity=True),
         Parameter("s3_endpoint_url", env=("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), identity=True),
         Parameter("aws_access_key_id", identity=True, secret=True),
@@ -69,10 +75,13 @@ class Bedrock(InBucket[Bucket]):
         params = account.params
         wire = Wire(self.name, upstream, float(params.get("timeout") or 600))
         self._credentials = AwsCredentials(params, self.name, wire)
-        location = params.get("s3_bucket_name")
-        endpoint = params.get("s3_endpoint_url")
-        self._own = Bucket(endpoint, location, wire, self._credentials, self._s3_region) if location else None
-        self._batches = BedrockBatches(params, wire, self._credentials, self.store, self._place)
+        own = _of_the_bucket(params)
+        storing = AwsCredentials(own, self.name, wire) if own else self._credentials
+        storage = Storage(params.get("s3_endpoint_url"), storing, self._s3_region, params.get("s3_encryption_key_id"))
+        location, written = params.get("s3_bucket_name"), params.get("s3_output_bucket_name")
+        self._own = Bucket(storage, location, wire) if location else None
+        other = Bucket(storage, written, wire) if written else None
+        self._batches = BedrockBatches(params, wire, self._credentials, lambda: other or self.store(), self._place)
 
     @property
     def bucket(self) -> Bucket | None:
@@ -127,6 +136,13 @@ class Bedrock(InBucket[Bucket]):
 
     def _s3_region(self) -> str:
         return self.account.params.get("s3_region_name") or self._credentials.region()
+
+
+def _of_the_bucket(params: Mapping[str, Any]) -> dict[str, Any] | None:
+    """LiteLLM's keys for the bucket alone, if the entry has them, under the names of the account's."""
+    names = {"s3_access_key_id": "aws_access_key_id", "s3_secret_access_key": "aws_secret_access_key"}
+    own = {other: params[name] for name, other in names.items() if params.get(name)}
+    return {**own, "aws_region_name": params.get("aws_region_name")} if own else None
 
 
 def _named(deployment: Deployment) -> tuple[str | None, str]:

@@ -32,7 +32,8 @@ class BedrockBatches(BatchApi):
     """One model's jobs each, of Converse requests. A job's id is its ARN, which tells its region.
 
     AWS runs them in a service role that reads the input and writes below `<prefix>/batches/<part id>/` of the account's
-    bucket. Creation is idempotent under the part's name. A job cannot be deleted, what it wrote can.
+    bucket, or of the one for outputs. Creation is idempotent under the part's name. A job cannot be deleted, what it
+    wrote can.
     """
 
     holds_input = True
@@ -45,7 +46,7 @@ class BedrockBatches(BatchApi):
         bucket: Callable[[], Bucket],
         place: Callable[[Deployment], tuple[str, str]],
     ):
-        """`bucket` raises ProviderFailed if the account has none. `place`: a deployment's region and model id."""
+        """`bucket`: for outputs; raises ProviderFailed without one. `place`: a deployment's region and model id."""
         self._params = params
         self._wire = wire.within(PATIENCE)
         self._credentials = credentials
@@ -67,7 +68,7 @@ class BedrockBatches(BatchApi):
             "modelId": model,
             "modelInvocationType": "Converse",
             "inputDataConfig": {"s3InputDataConfig": {"s3InputFormat": "JSONL", "s3Uri": order.input_id}},
-            "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": self._folder(order.part_id)}},
+            "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": self._folder(order.part_id), **self._encryption()}},
             "timeoutDurationInHours": min(max(-(-order.window // _HOUR), _SHORTEST), _LONGEST),
         }
         arn = str(self._call(region, "POST", "model-invocation-job", json.dumps(wanted).encode()).get("jobArn"))
@@ -125,6 +126,10 @@ class BedrockBatches(BatchApi):
         bucket = self._bucket()
         for uri in below(bucket, self._folder(part_id)):
             bucket.delete(uri)
+
+    def _encryption(self) -> Json:
+        key = self._params.get("s3_encryption_key_id")
+        return {"s3EncryptionKeyId": key} if key else {}
 
     def _folder(self, part_id: str) -> str:
         return f"{self._bucket().uri(_FOLDER, part_id)}/"

@@ -5,6 +5,7 @@ import html
 import re
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from requests import Response
@@ -23,24 +24,37 @@ _BLOCK = 256 * 1024  # bytes that are read at once for a digest
 _MAY_NOT_LIST = (403, 405, 501)
 
 
-class Bucket(Objects):
-    """Objects named `<prefix>/<file id>/<filename>`. `region` tells where the bucket is, when that is needed."""
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How an account's buckets are reached. `endpoint`: None for Amazon's own. `region` tells where, when it is needed.
 
-    def __init__(
-        self,
-        endpoint: str | None,
-        location: str,
-        wire: Wire,
-        credentials: AwsCredentials,
-        region: Callable[[], str],
-        pause: Callable[[float], object] | None = None,
-    ):
-        """`endpoint`: None for Amazon's own. `location`: `[s3://]bucket[/prefix]`. `pause` waits for seconds."""
-        self._endpoint = endpoint.rstrip("/") if endpoint else None
+    `encryption_key`: of AWS's KMS, for what is written; None: as the bucket has it.
+    """
+
+    endpoint: str | None
+    credentials: AwsCredentials
+    region: Callable[[], str]
+    encryption_key: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Those of an object that is to be written."""
+        if self.encryption_key is None:
+            return {}
+        key = "x-amz-server-side-encryption-aws-kms-key-id"
+        return {"x-amz-server-side-encryption": "aws:kms", key: self.encryption_key}
+
+
+class Bucket(Objects):
+    """Objects named `<prefix>/<file id>/<filename>`."""
+
+    def __init__(self, storage: Storage, location: str, wire: Wire, pause: Callable[[float], object] | None = None):
+        """`location`: `[s3://]bucket[/prefix]`. `pause` waits for seconds."""
+        self._endpoint = storage.endpoint.rstrip("/") if storage.endpoint else None
         self._name, _, self._prefix = location.removeprefix("s3://").strip("/").partition("/")
         self._wire = wire
-        self._credentials = credentials
-        self._region = region
+        self._storage = storage
+        self._credentials = storage.credentials
+        self._region = storage.region
         self._pause = pause or threading.Event().wait
 
     def uri(self, file_id: str, filename: str) -> str:
@@ -53,7 +67,7 @@ class Bucket(Objects):
         size = upload.source.size()
         if size is None:  # then a part's length and one byte tell whether it is small
             size = reader.available(PART + 1)
-        headers = {"Content-Type": upload.mime_type}
+        headers = {"Content-Type": upload.mime_type, **self._storage.headers()}
         if size <= PART:
             digest = self.digest(upload.source, 0, size)
             self.call("PUT", uri, body=Slice(reader, size), digest=digest, headers=headers)

@@ -63,6 +63,21 @@ def test_an_order(bench: BedrockBatchBench) -> None:
     }
 
 
+def test_results_go_to_a_bucket_of_their_own(bench: BedrockBatchBench) -> None:
+    api = bench.adapter(s3_output_bucket_name="sandbox-bucket/results", s3_encryption_key_id="alias/files").batches()
+    assert api is not None
+    job_id = api.create(bench.order([bench.body("hello")]))
+    bench.steering.settle_batches()
+    job = api.job(job_id)
+
+    answers = [(result.key, result.status) for result in api.results(job)]
+    api.discard(PART_ID, bench.deployment(), job)
+
+    place = {"s3Uri": f"s3://sandbox-bucket/results/batches/{PART_ID}/", "s3EncryptionKeyId": "alias/files"}
+    assert (answers, sent(bench)["outputDataConfig"]) == ([("0", 200)], {"s3OutputDataConfig": place})
+    assert [uri for uri in bench.stored() if "/results/" in uri] == []
+
+
 @pytest.mark.parametrize(("window", "hours"), [(1, 24), (86_401, 25), (10**9, 168)])
 def test_the_window_is_told_in_hours(bench: BedrockBatchBench, window: int, hours: int) -> None:
     bench.api.create(replace(bench.order([bench.body("hello")]), window=window))

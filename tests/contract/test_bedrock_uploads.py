@@ -12,6 +12,7 @@ import pytest
 from managed_files.errors import ProviderFailed, SpoolBroken
 from managed_files.providers.registry import build
 from managed_files.records import Account
+from managed_files.sandbox.bedrock import DEFAULT_KEY, DEFAULT_SECRET
 from managed_files.sandbox.faults import Fault
 from managed_files.spool import Spool
 from managed_files.upstream import Upstream
@@ -140,6 +141,19 @@ def test_a_wrong_bucket_is_told(bench: BedrockBench, bucket: str) -> None:
         bench.adapter(s3_bucket_name=bucket).upload(sending(bench.spooled(b"abc")))
 
     assert caught.value.upstream_status == {"nobodys": 404, "somebody-elses-bucket": 403}[bucket]
+
+
+@pytest.mark.parametrize("data", [b"abc", LARGE], ids=["one request", "parts"])
+def test_a_bucket_has_its_own_credentials_and_key(bench: BedrockBench, data: bytes) -> None:
+    """Under the names that LiteLLM gives them."""
+    own = {"s3_access_key_id": DEFAULT_KEY, "s3_secret_access_key": DEFAULT_SECRET, "s3_encryption_key_id": "key-1"}
+    adapter = bench.adapter(**own, aws_access_key_id="AKIAOFTHEMODELS00001")
+
+    adapter.upload(sending(bench.spooled(data)))
+
+    begun = bench.sandbox.requests[0].headers
+    key = begun["x-amz-server-side-encryption-aws-kms-key-id"]
+    assert (list(bench.stored()), begun["x-amz-server-side-encryption"], key) == ([URI], "aws:kms", "key-1")
 
 
 @pytest.mark.parametrize("data", [b"abc", LARGE], ids=["one request", "parts"])
