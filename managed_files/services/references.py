@@ -1,6 +1,8 @@
 """Where a request may name files, which it names, and the same with others. Pure functions of the request's values."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from managed_files.batch_records import CHAT, EMBEDDINGS, RESPONSES
@@ -8,19 +10,26 @@ from managed_files.errors import InvalidRequest
 from managed_files.ids import FILE_ID_PREFIX, file_ids_in, is_file_id
 
 Path = tuple[str | int, ...]
+# The way to a value, as pairs of where it stands and its key there. A value adds one pair, however deep it is: with a
+# path for each a request of 1 MiB could take gigabytes.
+Trail = tuple[Any, ...]
 
 _CARRIERS: dict[str, tuple[Path, ...]] = {  # by type of a chat's part: where its id stands
     "file": (("file", "file_id"),),
     "image_url": (("image_url", "url"), ("image_url",)),
     "input_audio": (("input_audio", "data"),),
 }
+_IDS = ("file_id", "file_data")
 _IN_RESPONSES = frozenset({"input_file", "input_image", "computer_screenshot"})  # the objects with a `file_id`
 _REMEDIES = {  # by endpoint
     CHAT: 'a file can only be named by a content part: {"type": "file", "file": {"file_id": …}}. Move it there',
     RESPONSES: 'a file can only be named by a part of the input: {"type": "input_file", "file_id": …}. Move it there',
     EMBEDDINGS: "embeddings are of texts. Leave it out",
 }
-_OF_PROVIDERS = ("file-", "file_", "files/", "gs://", "s3://")  # how providers' own ids and addresses begin
+# How providers' own ids and addresses begin. The last: by it Gemini reads whatever lies at the account of the call.
+_OF_PROVIDERS = re.compile(
+    r"file[-_]|files/|gs://|s3://|https?://([^/?#]*@)?generativelanguage\.googleapis\.com[.:/]", re.IGNORECASE
+)
 
 
 class Reference(NamedTuple):
@@ -79,32 +88,42 @@ def _count_ids(body: Any) -> int:
 
 
 def _refuse_elsewhere(body: Any, places: Collection[Path], remedy: str) -> None:
-    for path, text in _texts(body):
-        ids = file_ids_in(text)
-        if ids and (path not in places or text != ids[0]):
-            raise InvalidRequest(f"{_dotted(path)} contains the file id {ids[0]}, but {remedy}.", param=_dotted(path))
+    for trail, value in _walked(body, ()):
+        texts = [((trail, key), key) for key in value] if isinstance(value, dict) else [(trail, value)]
+        for at, text in texts:
+            ids = file_ids_in(text) if isinstance(text, str) else []
+            if ids and (text != ids[0] or _path(at) not in places):
+                where = _dotted(_path(at))
+                raise InvalidRequest(f"{where} contains the file id {ids[0]}, but {remedy}.", param=where)
 
 
 def _in_chat(body: Mapping[str, Any]) -> Iterator[Reference]:
     for i, message in _objects(body.get("messages")):
         for j, part in _objects(message.get("content")):
-            for carrier in _CARRIERS.get(str(part.get("type")), ()):
+            kind, place = str(part.get("type")), ("messages", i, "content", j)
+            for carrier in _CARRIERS.get(kind, ()):
                 text = _at(part, carrier)
                 if isinstance(text, str) and _names_a_file(carrier, text):
-                    yield Reference(("messages", i, "content", j), carrier, text, is_file_id(text))
+                    yield Reference(place, carrier, text, is_file_id(text))
+            if kind != "text":
+                yield from _foreign_ids(part, kind, place)
+
+
+def _foreign_ids(part: Any, kind: str, place: Path) -> Iterator[Reference]:
+    """Providers' own ids and addresses where none of ours is resolved, but some dialect or server may read theirs."""
+    for trail, value in _walked(part, ()):
+        if isinstance(value, str) and trail and trail[1] in _IDS and _names_a_file(trail[1:], value):
+            path = _path(trail)
+            if path not in _CARRIERS.get(kind, ()) and not is_file_id(value):
+                yield Reference(place, path, value, False)
 
 
 def _in_response(body: Mapping[str, Any]) -> Iterator[Reference]:
     """Source: the Responses API's description. Files stand in the input at several depths, and in containers."""
-    waiting: list[tuple[Path, Any]] = [((key,), body.get(key)) for key in ("prompt", "input")]
-    while waiting:
-        path, value = waiting.pop()
-        if isinstance(value, dict):
-            if value.get("type") in _IN_RESPONSES and isinstance(file_id := value.get("file_id"), str):
-                yield Reference(path, ("file_id",), file_id, is_file_id(file_id))
-            waiting.extend(((*path, key), inner) for key, inner in reversed(value.items()))
-        elif isinstance(value, list):
-            waiting.extend(((*path, index), value[index]) for index in reversed(range(len(value))))
+    for trail, value in chain.from_iterable(_walked(body.get(key), (key,)) for key in ("prompt", "input")):
+        names = isinstance(value, dict) and str(value.get("type")) in _IN_RESPONSES
+        if names and isinstance(file_id := value.get("file_id"), str):
+            yield Reference(_path(trail), ("file_id",), file_id, is_file_id(file_id))
     for i, tool in _objects(body.get("tools")):
         ids = _at(tool, ("container", "file_ids"))
         for j, file_id in enumerate(ids if isinstance(ids, list) else ()):
@@ -134,22 +153,30 @@ def _at(part: Any, path: Path) -> Any:
 
 def _names_a_file(carrier: Path, text: str) -> bool:
     """`file_id` always does; an image's url or audio's data may hold a web address or the bytes themselves."""
-    return carrier == ("file", "file_id") or text.startswith(_OF_PROVIDERS)
+    return carrier[-1] == "file_id" or _OF_PROVIDERS.match(text) is not None
 
 
-def _texts(body: Any) -> Iterator[tuple[Path, str]]:
-    """Every string of the request, keys included, with its path. A loop, as JSON may be nested a thousand deep."""
-    waiting: list[tuple[Path, Any]] = [((), body)]
+def _walked(value: Any, start: Path) -> Iterator[tuple[Trail, Any]]:
+    """The value and all within it, in order. A loop, as JSON may be nested a thousand deep."""
+    trail: Trail = ()
+    for key in start:
+        trail = (trail, key)
+    waiting = [(trail, value)]
     while waiting:
-        path, value = waiting.pop()
-        if isinstance(value, str):
-            yield path, value
-        elif isinstance(value, dict):
-            for key, inner in value.items():
-                yield (*path, key), key
-                waiting.append(((*path, key), inner))
+        trail, value = waiting.pop()
+        yield trail, value
+        if isinstance(value, dict):
+            waiting.extend(((trail, key), inner) for key, inner in reversed(value.items()))
         elif isinstance(value, list):
-            waiting.extend(((*path, index), inner) for index, inner in enumerate(value))
+            waiting.extend(((trail, index), value[index]) for index in reversed(range(len(value))))
+
+
+def _path(trail: Trail) -> Path:
+    keys = []
+    while trail:
+        trail, key = trail
+        keys.append(key)
+    return tuple(reversed(keys))
 
 
 def _dotted(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Which parts of a request may name files, and the same request with others, over hand-made and random ones."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -55,6 +56,7 @@ IN_RESPONSES: dict[str, tuple[dict[str, Any], str]] = {
     "a tool's output": ({"input": [{"type": "function_call_output", "output": [NAMED]}]}, "input[0].output[0]"),
     "an image": ({"input": [{"content": [{"type": "input_image", "file_id": OURS}]}]}, "input[0].content[0]"),
     "a screenshot": ({"input": [{"output": {"type": "computer_screenshot", "file_id": OURS}}]}, "input[0].output"),
+    "beside junk": ({"input": [{"type": ["input_file"], "file_id": "x"}, NAMED]}, "input[1]"),
     "a prompt's variable": ({"prompt": {"id": "p", "variables": {"paper": NAMED}}}, "prompt.variables.paper"),
 }
 PLAIN_TEXT = st.text(max_size=8).filter(lambda text: "file-mf-" not in text)
@@ -120,21 +122,49 @@ def test_leaves_addresses_and_bytes_alone(text: str) -> None:
         {"type": "image_url", "image_url": {"url": text}},
         {"type": "image_url", "image_url": text},
         {"type": "input_audio", "input_audio": {"data": text}},
+        {"type": "file", "file": {"file_data": text}},
     ]
     assert references({"messages": [{"role": "user", "content": parts}]}) == []
 
 
 @pytest.mark.parametrize(
-    "remote_id", ["file-abc123", "file_011CNha8iCJcU1wXNR6q4V8w", "files/abc", "gs://b/o", "s3://b/o"]
+    "remote_id",
+    [
+        "file-abc123",
+        "file_011CNha8iCJcU1wXNR6q4V8w",
+        "files/abc",
+        "gs://b/o",
+        "GS://b/o",
+        "s3://b/o",
+        "https://generativelanguage.googleapis.com/v1beta/files/abc",
+        "HTTPS://me@generativelanguage.googleapis.com:443/v1beta/files/abc",
+    ],
 )
 def test_finds_ids_of_providers_and_says_so(remote_id: str) -> None:
     parts = [
         {"type": "file", "file": {"file_id": remote_id}},
         {"type": "image_url", "image_url": {"url": remote_id}},
         {"type": "input_audio", "input_audio": {"data": remote_id}},
+        {"type": "file", "file": {"file_data": remote_id}},
+        {"type": "file", "file_id": remote_id},
+        {"type": "document", "source": {"type": "file", "file_id": remote_id}},
     ]
     found = references({"messages": [{"role": "user", "content": parts}]})
-    assert [(item.file_id, item.managed) for item in found] == [(remote_id, False)] * 3
+    assert [(item.file_id, item.managed) for item in found] == [(remote_id, False)] * len(parts)
+
+
+@pytest.mark.parametrize("endpoint", [CHAT, RESPONSES])
+def test_what_is_deep_and_wide_takes_no_more_memory_than_what_is_flat(endpoint: str) -> None:
+    value: Any = ["a"] * 20_000
+    for _ in range(500):
+        value = [value]
+    body = {"a": OURS, "messages": [{"content": [{"type": "x", "x": value}]}], "input": value, "z": OURS}
+    tracemalloc.start()
+    with pytest.raises(InvalidRequest, match="contains"):
+        references(body, endpoint)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 << 20  # with a path to each of them it is more than 80 MB
 
 
 @settings(deadline=None, max_examples=300)

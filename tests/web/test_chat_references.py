@@ -52,6 +52,8 @@ def test_an_id_in_a_text_part_is_refused_by_its_path(model: str, bench: Bench) -
         {"type": "image_url", "image_url": {"url": "gs://somebody-elses-bucket/secret.png"}},
         {"type": "image_url", "image_url": "files/abc"},
         {"type": "input_audio", "input_audio": {"data": "file-abc123", "format": "wav"}},
+        {"type": "file", "file": {"file_data": "gs://somebody-elses-bucket/secret.pdf"}},
+        {"type": "file", "file_id": "7d6c1a4e-0000-4000-8000-000000000000"},
     ],
 )
 @pytest.mark.parametrize("model", [GPT, GEMINI])
