@@ -22,7 +22,7 @@ logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it repeats what we 
 # The server gives a lock up when its holder is gone; a machine that lost its power says no goodbye.
 _KEEPALIVE = (b"SET tcp_keepalives_idle = 10", b"SET tcp_keepalives_interval = 5", b"SET tcp_keepalives_count = 3")
 
-_UNTELLABLE = "A value of the request holds a character that no text may hold, such as NUL."
+_UNTELLABLE = "A value of the request cannot be kept: a text with a NUL, or a number or time that is out of range."
 
 Row = dict[str, Any]
 _Answer = TypeVar("_Answer")

@@ -15,6 +15,8 @@ from managed_files.errors import InvalidRequest
 from managed_files.records import Caller
 from managed_files.repository import caller_of
 
+_LONGEST_LIFE = 36_525 * 86_400  # seconds
+
 
 def digest(key: str) -> bytes:
     """SHA-256 of a key: 32 bytes."""
@@ -89,4 +91,7 @@ def seconds_of(duration: str) -> int:
     found = re.fullmatch(r"([1-9][0-9]{0,8})([smhdw])", duration)
     if found is None:
         raise InvalidRequest(f"'duration': {duration[:50]!r} is not like 30s, 15m, 12h, 30d or 2w.", param="duration")
-    return int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}[found[2]]
+    seconds = int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}[found[2]]
+    if seconds > _LONGEST_LIFE:
+        raise InvalidRequest(f"'duration': {duration} is over a hundred years. Leave it out.", param="duration")
+    return seconds

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields, pre_load, validate
 
 from managed_files.database import Row
 from managed_files.errors import InvalidRequest, NotFound
@@ -16,19 +16,28 @@ from managed_files.web.bodies import small_object
 from managed_files.web.checks import checked
 
 
-class GenerateRequest(Schema):
+class NullsAreAbsent(Schema):
+    """LiteLLM's clients send null for whatever they leave out."""
+
+    @pre_load
+    def drop(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Without the nulls."""
+        return {name: value for name, value in data.items() if value is not None}
+
+
+class GenerateRequest(NullsAreAbsent):
     """Body of /key/generate. `duration`: `30s`, `15m`, `12h`, `30d`; absent for ever."""
 
     user_id = fields.String(load_default="default_user_id", validate=validate.Length(1, 200))
-    team_id = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 200))
-    key_alias = fields.String(load_default=None, allow_none=True)
+    team_id = fields.String(load_default=None, validate=validate.Length(1, 200))
+    key_alias = fields.String(load_default=None)
     models = fields.List(fields.String(), load_default=list)
-    duration = fields.String(load_default=None, allow_none=True)
+    duration = fields.String(load_default=None)
     metadata = fields.Dict(load_default=dict)
     admin = fields.Boolean(load_default=False)
 
 
-class DeleteRequest(Schema):
+class DeleteRequest(NullsAreAbsent):
     """Body of /key/delete: keys or their tokens, or aliases."""
 
     keys = fields.List(fields.String(), load_default=list)

@@ -19,6 +19,13 @@ def test_a_key_is_made_with_what_was_asked(bench: Bench) -> None:
     assert (shown, made["key"][:3], made["expires"] > made["created_at"]) == (expected, "sk-", True)
 
 
+def test_nulls_are_as_good_as_nothing(bench: Bench) -> None:
+    names = ("user_id", "team_id", "key_alias", "models", "metadata", "duration", "admin", "max_budget")
+    answers = [bench.call("POST", "/key/generate", json=dict.fromkeys(given)) for given in (names, ())]
+    told = [{**(answer.json or {}), "key": "", "token": "", "key_name": "", "created_at": ""} for answer in answers]
+    assert told[0] == told[1]
+
+
 def test_a_key_may_ask_about_itself_and_no_other(bench: Bench) -> None:
     mine, other = bench.key("me"), bench.key("other")
     answers = [bench.call("GET", f"/key/info?key={other}", key).json or {} for key in (mine, MASTER_KEY)]
@@ -62,6 +69,7 @@ def test_lists_are_paged_and_of_one_user(bench: Bench) -> None:
         ({"user_id": ""}, "user_id"),
         ({"models": "gpt"}, "models"),
         ({"duration": "soon"}, "duration"),
+        ({"duration": "999999999w"}, "duration"),
         ({"metadata": 1}, "metadata"),
         ({"user_id": "a\0b"}, None),
     ],
