@@ -13,6 +13,8 @@ from managed_files.web.auth import Authenticator
 from managed_files.web.bodies import SMALL, announced, json_object
 from managed_files.web.incoming import incoming
 
+_SHOWN = 200  # characters of a model's name in the log: any text may stand there
+
 
 class Answer(Response):
     """Its headers go out as they are. The parent copies them one by one to complete a Location, which there is not."""
@@ -34,7 +36,7 @@ def blueprint(auth: Authenticator, completions: Completions, max_request_bytes: 
         if length is None or length > SMALL:  # this is read for known callers only, which costs a statement of its own
             auth.caller()
         body = _checked(json_object(request, max_request_bytes))
-        tracing.current().model = body["model"]
+        tracing.current().model = body["model"][:_SHOWN]
         return _response(completions.create(credentials, body))
 
     return routes

@@ -82,7 +82,9 @@ class ForPeople(logging.Formatter):
         if facts is None:
             return super().format(record)
         shown = " ".join(f"{key}={value}" for key, value in facts.items() if key not in ("route", "status") and value)
-        return f"{self.formatTime(record, '%H:%M:%S')} {facts['status']} {facts['route']} {shown}"
+        line = f"{self.formatTime(record, '%H:%M:%S')} {facts['status']} {facts['route']} {shown}"
+        # Addresses and models are a stranger's words: none may clear the screen or begin a line of its own.
+        return line if line.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def configure_logging() -> None:

@@ -93,6 +93,14 @@ def test_the_route_of_a_line_holds_no_id(bench: Bench, facts: list[dict[str, Any
     assert facts[-1]["route"] == "GET /files/<file_id>"
 
 
+def test_what_a_stranger_calls_a_model_is_cut_and_cannot_steer_a_terminal(
+    bench: Bench, facts: list[dict[str, Any]]
+) -> None:
+    bench.chat("\x1b[2J\n" + "x" * 1000)
+    shown = observe.ForPeople().format(logging.makeLogRecord({"facts": facts[-1]}))
+    assert (shown.isprintable(), r"\x1b[2J\nxxx" in shown, len(facts[-1]["model"])) == (True, True, 200)
+
+
 def test_lines_are_json_for_machines_and_words_for_people() -> None:
     record = logging.makeLogRecord({"name": "managed_files.requests", "levelname": "INFO", "levelno": logging.INFO})
     facts = {"id": "req_1", "route": "GET /files", "status": 200, "model": None, "bytes": 7}
