@@ -25,7 +25,7 @@ def new(spool: Spool) -> Unit:
 def gathered(lines: list[bytes], limits: BatchLimits, units: Units) -> list[Unit]:
     """The inputs that the lines come to."""
     for number, line in enumerate(lines):
-        units.add((None, "gpt", ""), new, limits, str(number), f"id {number}", line)
+        units.add("gpt", new, limits, str(number), f"id {number}", line)
     return units.finished()
 
 

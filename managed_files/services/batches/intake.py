@@ -11,7 +11,7 @@ from managed_files.providers.base import Provider
 from managed_files.providers.batches import keyed
 from managed_files.records import Caller, Copy, Deployment
 from managed_files.repository import FileRepository
-from managed_files.services.batches.places import Offers, choose, runs_itself
+from managed_files.services.batches.places import Offers, choose, place_of, runs_itself
 from managed_files.services.batches.units import Unit, Units
 from managed_files.services.calls import Asked, Calls
 from managed_files.services.references import Reference, references
@@ -36,14 +36,17 @@ class Rewriting:
 
 
 class Intake:
-    """One file's lines, fed as they arrive. `targets`: model groups that get the whole file each, if any are named."""
+    """One file's lines, fed as they arrive. `targets`: deployments whose groups get the whole file each, if any do.
 
-    def __init__(self, rewriting: Rewriting, caller: Caller, targets: Sequence[str]):
+    A group has no other members then: who names an entry of the configuration means that one.
+    """
+
+    def __init__(self, rewriting: Rewriting, caller: Caller, targets: Sequence[Deployment]):
         self._with = rewriting
         self._caller = caller
-        self._targets = targets
+        self._targets = by_group(targets)
         self._offers = offers_of(rewriting.providers)
-        self._groups = by_group(rewriting.deployments)
+        self._groups = by_group(rewriting.deployments) | self._targets
         self._now = time.time()
         self._findings = Findings()
         self._checker = LineChecker(self._findings, rewriting.most.lines)
@@ -118,16 +121,15 @@ class Intake:
         key, body = str(line.number), {**line.body, "model": model}
         api = self._with.providers[deployment.account.name].batches()
         if api is None or runs_itself(deployment, line.url, self._offers):
-            item, held, limits, kind = keyed(key, line.url, body), False, _NO_LIMITS, deployment.account.name
+            item, held, limits = keyed(key, line.url, body), False, _NO_LIMITS
         else:
             native = self._native(line, body, found, files, deployment)
             item, held, limits = api.line(key, line.url, native, deployment), api.holds_input, api.limits
-            kind = deployment.target
 
         def new(spool: Spool) -> Unit:
             return Unit(target, deployment, line.url, held, spool)
 
-        self.units.add((target, model, kind), new, limits, key, line.custom_id, dumped(item))
+        self.units.add((target, place_of(deployment)), new, limits, key, line.custom_id, dumped(item))
 
     def _copies(self, item: Reference) -> tuple[Copy, ...]:
         """A provider's own id belongs to a chat that an admin sends, where somebody sees what comes of it."""

@@ -80,7 +80,7 @@ class Retrying:
             key = self._key(part, raw)
             if key in missing:
                 missing.remove(key)
-                units.add((None, part.id, ""), new, _ALL, key, failed[key], raw)
+                units.add(part.id, new, _ALL, key, failed[key], raw)
                 whole.write(raw + b"\n")
         if missing:
             raise InvalidRequest(

@@ -32,7 +32,7 @@ class BatchUploads:
     def intake(self, caller: Caller, names: Sequence[str]) -> Iterator[Intake]:
         """Takes the lines in. `names`: `target_model_names`; without any, each line's own model is asked."""
         found = targets(names, (), self.rewriting.deployments, caller) if names else []
-        intake = Intake(self.rewriting, caller, list(dict.fromkeys(item.model_group for item in found)))
+        intake = Intake(self.rewriting, caller, found)
         try:
             yield intake
         finally:

@@ -1,6 +1,6 @@
 """Rewritten lines on their way to becoming inputs: one spool a place, cut where a job could take no more."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 
 from managed_files.batch_records import BatchLimits
@@ -50,12 +50,12 @@ class Units:
     """All inputs of one file, while its lines come in. To be closed."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[str | None, str, str], Unit] = {}
+        self._open: dict[Hashable, Unit] = {}
         self._all: list[Unit] = []
 
     def add(
         self,
-        place: tuple[str | None, str, str],
+        place: Hashable,
         new: Callable[[Spool], Unit],
         limits: BatchLimits,
         key: str,

@@ -1,0 +1,25 @@
+"""Which of a group's deployments takes a line: the one that was named, and one that holds the line's files."""
+
+from managed_files.sandbox import OpenAISandbox
+from tests.batching import created, ended, line, outcome, uploaded
+from tests.gateway import file_part
+from tests.routed import LEFT_MODEL, PAIR, RIGHT, RIGHT_MODEL, Start, Trio, entry
+
+
+def inputs(server: OpenAISandbox) -> int:
+    """How many inputs of batches the server holds."""
+    return sum(file.purpose == "batch" for file in server.files.values())
+
+
+def test_lines_for_two_accounts_with_one_name_of_the_model_are_two_parts(start: Start, trio: Trio) -> None:
+    twins = [entry(PAIR, LEFT_MODEL, server) for server in (trio.left, trio.right)]
+    bench = start([*twins, *trio.apart()])
+    part = file_part(bench.stored(RIGHT))
+    batch = created(bench, uploaded(bench, line("plain", PAIR), line("file", PAIR, "What is this?", part)))
+    assert (len(batch["parts"]), outcome(bench, ended(bench, batch["id"]))) == (2, (["file", "plain"], {}))
+
+
+def test_a_target_that_names_an_entry_is_that_entry(start: Start, trio: Trio) -> None:
+    bench = start(trio.pair())
+    uploaded(bench, line("a", "any"), targets=RIGHT_MODEL)
+    assert [inputs(server) for server in (trio.left, trio.right)] == [0, 2]  # the group of the pair, and its own
