@@ -5,11 +5,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from managed_files import tracing
-from managed_files.errors import GatewayError, InvalidRequest
+from managed_files.errors import GatewayError, InvalidRequest, TooLarge
 from managed_files.records import Caller, Deployment, FormField, FormFile
 from managed_files.services.attempt import Attempt, Order, Tools
 from managed_files.services.batches.intake import Intake
 from managed_files.services.batches.storing import BatchUploads
+from managed_files.services.batches.units import Unit
 from managed_files.spool import Spool
 from managed_files.upload_fields import UploadFields, parse_fields
 
@@ -69,7 +70,7 @@ class Receiving:
             self._spool.write(item)
             tracing.current().bytes += len(item)
             if self._lines is not None:
-                self._lines.intake.feed(item)
+                self._lines.feed(item)
             if not self._sniffed and len(self._spool.head) >= _ENOUGH_TO_SNIFF:
                 self._sniffed = True
                 self._begin_early(self._spool)
@@ -104,14 +105,14 @@ class Receiving:
         if self._lines is None or self._lines.targets != fields.targets:
             self._lines = self._read(fields, spool)
         order = Order(self._caller, self._part, spool, fields, [], self._idempotency_key)
-        return self._batches.store(order, self._lines.intake.finish())
+        return self._batches.store(order, self._lines.finish())
 
     def _read(self, fields: UploadFields, spool: Spool) -> "_Lines":
         """Takes in the lines that are here."""
-        intake = self._open.enter_context(self._batches.intake(self._caller, fields.targets))
+        lines = _Lines(fields.targets, self._open.enter_context(self._batches.intake(self._caller, fields.targets)))
         for piece in spool.written():
-            intake.feed(piece)
-        return _Lines(fields.targets, intake)
+            lines.feed(piece)
+        return lines
 
     def _begin(self, fields: UploadFields, spool: Spool) -> Attempt:
         deployments = self._choose(self._caller, fields.targets)
@@ -122,12 +123,30 @@ class Receiving:
         return attempt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Lines:
-    """A batch's lines, read for these targets."""
+    """A batch's lines, read for these targets. Without any, what is wrong is told at the end: some may still come."""
 
     targets: tuple[str, ...]
     intake: Intake
+    wrong: InvalidRequest | None = None
+
+    def feed(self, data: bytes) -> None:
+        """The next bytes. Raises what cannot become right any more."""
+        if self.wrong is not None:
+            return
+        try:
+            self.intake.feed(data)
+        except InvalidRequest as error:
+            if self.targets or isinstance(error, TooLarge):
+                raise
+            self.wrong = error
+
+    def finish(self) -> list[Unit]:
+        """Every input. Raises InvalidRequest with what is wrong."""
+        if self.wrong is not None:
+            raise self.wrong
+        return self.intake.finish()
 
 
 def _asks(fields: UploadFields) -> tuple[object, ...]:
