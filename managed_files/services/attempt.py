@@ -151,12 +151,15 @@ class Attempt:
             "accounts": sorted(_accounts(self.order.deployments)),
         }
         if any(earlier[name] != value for name, value in asked.items()):
-            error = Conflict(
-                "This Idempotency-Key was used for another upload. Use a new one.", param="Idempotency-Key"
-            )
-            error.should_retry = False
-            raise error
+            raise key_of_another()
         return str(earlier["file_id"])
+
+
+def key_of_another() -> Conflict:
+    """The error for an idempotency key under which something else was uploaded."""
+    error = Conflict("This Idempotency-Key was used for another upload. Use a new one.", param="Idempotency-Key")
+    error.should_retry = False
+    return error
 
 
 def failure(outcomes: Mapping[str, Outcome[Copy]], deployments: Sequence[Deployment]) -> GatewayError:

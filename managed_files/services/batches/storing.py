@@ -8,7 +8,7 @@ from functools import partial
 from managed_files.batch_records import Input
 from managed_files.batch_repository import BatchRepository
 from managed_files.records import Caller, FormFile
-from managed_files.services.attempt import Attempt, Order, Tools
+from managed_files.services.attempt import Attempt, Order, Tools, key_of_another
 from managed_files.services.batches.intake import Intake, Rewriting
 from managed_files.services.batches.places import place_of
 from managed_files.services.batches.units import Unit, chunks
@@ -46,7 +46,7 @@ class BatchUploads:
             held.callback(parent.close)
             parent.begin()
             if parent.replays:
-                return parent.settle()
+                return self._replayed(parent, units)
             children = {number: self._child(order, unit, parent.id) for number, unit in enumerate(units) if unit.held}
             for child in children.values():
                 held.callback(child.close)
@@ -57,6 +57,13 @@ class BatchUploads:
             stored = {number: child.settle() for number, child in children.items()}
             inputs = [_input(number, unit, stored.get(number)) for number, unit in enumerate(units)]
             return parent.settle(partial(self.repository.settle_file, inputs))
+
+    def _replayed(self, parent: Attempt, units: Sequence[Unit]) -> str:
+        """The file of the earlier request with this idempotency key, if that was for the same targets."""
+        file_id = parent.settle()
+        if {item.target for item in self.repository.inputs(file_id)} != {unit.target for unit in units}:
+            raise key_of_another()
+        return file_id
 
     def _child(self, order: Order, unit: Unit, parent: str) -> Attempt:
         fields = UploadFields("batch", (), None)
