@@ -121,6 +121,8 @@ def _body(body: Any, url: str) -> dict[str, Any]:
         raise InvalidRequest("'body.model' has to name a model")
     if body.get("stream"):
         raise InvalidRequest("'body.stream' has no meaning in a batch; leave it out")
+    if url == CHAT and "fallbacks" in body:  # the gateway's own word, which no provider knows
+        raise InvalidRequest("'body.fallbacks' has no meaning in a batch; leave it out")
     if url == CHAT and not _is_talk(body.get("messages")):
         raise InvalidRequest("'body.messages' has to be a list of objects")
     return body
