@@ -83,7 +83,7 @@ def batch_object(batch: Batch) -> dict[str, Any]:
         "created_at": batch.created_at,
         "in_progress_at": batch.in_progress_at,
         "expires_at": batch.expires_at,
-        "finalizing_at": batch.finalizing_at,
+        "finalizing_at": batch.finalizing_at if status in ("finalizing", *FINAL) else None,  # no part runs any more
         "cancelling_at": batch.cancelling_at,
         **ended,
         "request_counts": {"total": batch.total, "completed": batch.completed, "failed": batch.failed},

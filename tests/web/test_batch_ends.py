@@ -40,6 +40,16 @@ def test_every_line_comes_once_though_one_part_expires(bench: Bench) -> None:
     assert set(outcome(bench, batch)[1].values()) == {"batch_expired"}
 
 
+def test_nothing_is_finalized_while_a_part_runs(bench: Bench) -> None:
+    batch_id = held(bench)
+    bench.stand_ins.openai.release_batches()
+    while not (batch := looked_up(bench, batch_id))["request_counts"]["completed"]:
+        bench.gateway.reconciler.run_once()
+    released(bench)
+    finalized = ["finalizing_at" in batch, "finalizing_at" in ended(bench, batch_id)]
+    assert (batch["status"], finalized) == ("in_progress", [False, True])
+
+
 def test_a_part_that_fails_takes_only_its_own_lines_with_it(bench: Bench) -> None:
     batch_id = held(bench)
     bench.stand_ins.google.fail_batches("no capacity")
