@@ -100,7 +100,7 @@ class Database:
         except _UNAVAILABLE as error:
             pool.check()  # one dead connection is seldom alone: the server went away
             raise _unavailable(error) from error
-        except psycopg.DataError as error:
+        except (psycopg.DataError, UnicodeEncodeError) as error:  # the latter: half a surrogate pair is no UTF-8
             raise InvalidRequest(_UNTELLABLE) from error
 
     def _opened(self) -> Pool:

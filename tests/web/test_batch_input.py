@@ -37,6 +37,7 @@ def refused(bench: Bench, data: bytes, targets: str = "", key: str = MASTER_KEY)
         (jsonl(line("a", messages=["hello"])), "'body.messages' has to be a list of objects"),
         (jsonl(line("a", "no-such-model")), "The model 'no-such-model' does not exist or this key may not use it"),
         (jsonl(line("a", stream=True)), "'body.stream' has no meaning in a batch"),
+        (jsonl(line("a", fallbacks=[GEMINI])), "'body.fallbacks' has no meaning in a batch"),
         (
             jsonl({**line("a"), "url": "/v1/embeddings"}),
             "'url' is /v1/embeddings, but /v1/chat",
@@ -111,6 +112,12 @@ def test_purpose_may_stand_before_or_behind_the_file(bench: Bench, order: str) -
     }
 
 
+def test_targets_may_stand_behind_a_file_whose_lines_name_other_models(bench: Bench) -> None:
+    lines = jsonl(*(line(str(number), "a-model-of-elsewhere") for number in range(300)))
+    body = form({"purpose": "batch"}, lines, {"target_model_names": GPT}, filename="lines.jsonl")
+    assert bench.call("POST", "/files", data=body, content_type=FORM).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("change", "param"),
     [
@@ -119,7 +126,9 @@ def test_purpose_may_stand_before_or_behind_the_file(bench: Bench, order: str) -
         ({"completion_window": "8d"}, "completion_window"),
         ({"completion_window": "soon"}, "completion_window"),
         ({"completion_window": 24}, "completion_window"),
+        ({"completion_window": "\u0662\u0664h"}, "completion_window"),
         ({"input_file_id": "file-mf-none"}, "input_file_id"),
+        ({"input_file_id": "\ud800"}, None),
         ({"model": GEMINI}, "model"),
         ({"metadata": {"a": 1}}, "metadata.a.value"),
         ({"metadata": {str(n): "" for n in range(17)}}, "metadata"),
@@ -128,7 +137,7 @@ def test_purpose_may_stand_before_or_behind_the_file(bench: Bench, order: str) -
         ({"webhook_url": "https://elsewhere.example/"}, "webhook_url"),
     ],
 )
-def test_a_wrong_field_of_the_batch_is_named(bench: Bench, change: dict[str, Any], param: str) -> None:
+def test_a_wrong_field_of_the_batch_is_named(bench: Bench, change: dict[str, Any], param: str | None) -> None:
     body = {"input_file_id": uploaded(bench, line("a")), "endpoint": URL, "completion_window": "24h", **change}
     answer = bench.call("POST", "/batches", json=body)
     assert (answer.status_code // 100, answer.get_json()["error"]["param"]) == (4, param)
@@ -143,6 +152,12 @@ def test_a_repeated_upload_with_one_idempotency_key_is_one_file(bench: Bench) ->
     options: dict[str, Any] = {"data": jsonl(line("a")), "filename": "lines.jsonl", "purpose": "batch"}
     ids = {bench.upload("", headers={"Idempotency-Key": "k"}, **options).get_json()["id"] for _ in range(2)}
     assert (len(ids), bench.stand_ins.counts()["openai"]) == (1, 1)
+
+
+def test_an_idempotency_key_belongs_to_one_set_of_targets(bench: Bench) -> None:
+    options: dict[str, Any] = {"data": jsonl(line("a")), "filename": "lines.jsonl", "purpose": "batch"}
+    answers = [bench.upload(names, headers={"Idempotency-Key": "k"}, **options) for names in ("", GPT, "")]
+    assert [answer.status_code for answer in answers] == [200, 409, 200]
 
 
 def test_a_batch_is_made_of_any_number_of_jobs(bench: Bench) -> None:

@@ -11,7 +11,7 @@ from managed_files.errors import InvalidRequest
 from managed_files.records import Caller
 from managed_files.services import routing
 
-_WINDOW = re.compile(r"(\d{1,3})([hd])")
+_WINDOW = re.compile(r"([0-9]{1,3})([hd])")
 _SECONDS = {"h": 3600, "d": 86_400}
 _SHORTEST, _LONGEST = 3600, 7 * 86_400
 
