@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from managed_files.records import Deployment
+from managed_files.records import Caller, Deployment
 
 CHAT, EMBEDDINGS, RESPONSES = "/v1/chat/completions", "/v1/embeddings", "/v1/responses"
 ENDPOINTS = (CHAT, EMBEDDINGS, RESPONSES)
@@ -119,8 +119,7 @@ class NewBatch:
     """What a client asks for, checked. `window`, `output_expires_after` in seconds."""
 
     id: str
-    owner: str
-    team: str | None
+    caller: Caller
     input_file_id: str
     target: str | None
     endpoint: str
@@ -225,15 +224,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A chunk of lines that the gateway runs itself. `done`: keys of those that have their result."""
+    """A chunk of lines that the gateway runs itself, for the batch's caller. `done`: keys of those with a result."""
 
     batch_id: str
     number: int
     chunk: int
     place: Place
     endpoint: str
-    owner: str
-    team: str | None
+    caller: Caller
     lines: tuple[bytes, ...] = field(repr=False)
     done: frozenset[str] = frozenset()
 

@@ -65,8 +65,10 @@ class BatchRepository:
         """The batch and its parts, by number of input → id. False: the file has just been deleted, or it was made."""
         params = {
             "id": batch.id,
-            "owner": batch.owner,
-            "team": batch.team,
+            "owner": batch.caller.user_id,
+            "team": batch.caller.team_id,
+            "models": list(batch.caller.models),
+            "admin": batch.caller.admin,
             "input_file_id": batch.input_file_id,
             "target": batch.target,
             "endpoint": batch.endpoint,

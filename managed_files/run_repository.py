@@ -8,6 +8,7 @@ from typing import Any
 from managed_files import queries
 from managed_files.batch_records import LineResult, Part, Place, Run
 from managed_files.database import Database
+from managed_files.records import Caller
 
 _RESULTS = 64  # read at a time
 
@@ -29,10 +30,11 @@ class RunRepository:
         if not rows:
             return None
         row = rows[0]
-        given = {name: row[name] for name in ("batch_id", "number", "chunk", "endpoint", "owner", "team")}
+        given = {name: row[name] for name in ("batch_id", "number", "chunk", "endpoint")}
+        caller = Caller(row["owner"], row["team"], tuple(row["models"]), row["admin"])
         place = Place(row["model_group"], row["deployment"], row["account"], row["provider"])
         lines = tuple(zlib.decompress(row["data"]).splitlines())
-        return Run(**given, place=place, lines=lines, done=frozenset(row["done"]))
+        return Run(**given, place=place, caller=caller, lines=lines, done=frozenset(row["done"]))
 
     def renew_leases(self, ids: Sequence[str], lease: float) -> None:
         """Keeps chunks that are being run, each by its `Run.id`."""

@@ -12,7 +12,7 @@ WITH free AS (
     RETURNING r.*
 )
 SELECT taken.batch_id, taken.number, taken.chunk, taken.account, p.model_group, p.deployment, p.provider, l.data, b.endpoint,
-    b.owner, b.team,
+    b.owner, b.team, b.models, b.admin,
     ARRAY(
         SELECT key FROM batch_results AS d
         WHERE d.batch_id = taken.batch_id AND d.number = taken.number AND d.chunk = taken.chunk

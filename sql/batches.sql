@@ -53,10 +53,11 @@ WITH file AS (
 ), batch AS (
     INSERT INTO batches (
         id, owner, team, input_file_id, target, endpoint, completion_window, metadata, output_expires_after,
-        expires_at, webhook_url
+        expires_at, webhook_url, models, admin
     )
     SELECT %(id)s, %(owner)s, %(team)s, file.id, %(target)s, %(endpoint)s, %(completion_window)s, %(metadata)s,
-        %(output_expires_after)s, now() + %(window)s * interval '1 second', %(webhook_url)s
+        %(output_expires_after)s, now() + %(window)s * interval '1 second', %(webhook_url)s,
+        %(models)s::text[], %(admin)s
     FROM file WHERE %(idempotency_key)s::text IS NULL OR EXISTS (SELECT FROM claim)
     RETURNING id
 ), part AS (

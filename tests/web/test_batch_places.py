@@ -1,9 +1,12 @@
 """Which of a group's deployments takes a line: the one that was named, and one that holds the line's files."""
 
 from managed_files.sandbox import OpenAISandbox
+from managed_files.sandbox.openai import DEFAULT_KEY
 from tests.batching import created, ended, line, outcome, uploaded
 from tests.gateway import file_part
-from tests.routed import LEFT_MODEL, PAIR, RIGHT, RIGHT_MODEL, Start, Trio, entry
+from tests.routed import LEFT_MODEL, PAIR, RIGHT, RIGHT_MODEL, Start, Trio, entry, told_to_fail
+
+OWN = "own"  # of a server without batches
 
 
 def inputs(server: OpenAISandbox) -> int:
@@ -23,3 +26,12 @@ def test_a_target_that_names_an_entry_is_that_entry(start: Start, trio: Trio) ->
     bench = start(trio.pair())
     uploaded(bench, line("a", "any"), targets=RIGHT_MODEL)
     assert [inputs(server) for server in (trio.left, trio.right)] == [0, 2]  # the group of the pair, and its own
+
+
+def test_a_line_falls_back_to_no_model_that_its_key_may_not_use(start: Start, trio: Trio) -> None:
+    params = {"model": "openai_like/llama", "api_base": f"{trio.left.url}/v1", "api_key": DEFAULT_KEY}
+    bench = start([{"model_name": OWN, "litellm_params": params}, *trio.apart()], fallbacks=[{OWN: [RIGHT]}])
+    told_to_fail(trio.left, status=403)
+    keys = [bench.key("ann", models=[OWN]), bench.key("bob", models=[OWN, RIGHT])]
+    batches = [created(bench, uploaded(bench, line(key, OWN), key=key), key) for key in keys]
+    assert [outcome(bench, ended(bench, batch["id"])) for batch in batches] == [([], {keys[0]: 502}), ([keys[1]], {})]

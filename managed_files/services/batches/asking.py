@@ -9,7 +9,7 @@ from typing import Any
 from managed_files.batch_records import CHAT, LineResult, Run
 from managed_files.errors import GatewayError, NotFound, ProviderFailed, Unavailable
 from managed_files.providers.batches import refused
-from managed_files.records import Caller, Deployment
+from managed_files.records import Deployment
 from managed_files.repository import FileRepository
 from managed_files.services.batches.places import deployment_at
 from managed_files.services.calls import Asked, Calls
@@ -52,17 +52,16 @@ class Asking:
 
     def _answer(self, run: Run, body: dict[str, Any]) -> dict[str, Any]:
         """A chat goes to any deployment of its group that can answer it, anything else to the one it was meant for."""
-        caller = Caller(run.owner, run.team)
-        asked = self._asked(run, body, caller)
+        asked = self._asked(run, body)
         if run.endpoint != CHAT:
             return self.calls.pass_on(deployment_at(run.place, self.deployments), run.endpoint, asked)
-        answer = self.dispatch.answer(asked, caller)
+        answer = self.dispatch.answer(asked, run.caller)
         return _object(run.place.provider, b"".join(answer.pieces))
 
-    def _asked(self, run: Run, body: dict[str, Any], caller: Caller) -> Asked:
+    def _asked(self, run: Run, body: dict[str, Any]) -> Asked:
         found = references(body, run.endpoint)
         ids = list(dict.fromkeys(item.file_id for item in found))
-        files = self.files.files_of_caller(ids, caller) if ids else {}
+        files = self.files.files_of_caller(ids, run.caller) if ids else {}
         for item in found:
             if item.file_id not in files:
                 raise NotFound(f"No such File object: {item.file_id[:200]}", param=item.param)

@@ -75,8 +75,7 @@ class Batches:
         inputs = chosen(request, self._repository.inputs(file.id), caller)
         batch = NewBatch(
             new_batch_id(),
-            caller.user_id,
-            caller.team_id,
+            caller,
             file.id,
             inputs[0].target,
             request.endpoint,

@@ -1,0 +1,2 @@
+ALTER TABLE batches DROP COLUMN admin;
+ALTER TABLE batches DROP COLUMN models;
