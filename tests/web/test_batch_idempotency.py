@@ -77,6 +77,16 @@ def test_a_repeated_retry_is_the_same_batch(bench: Bench) -> None:
     assert (len(set(again)), batches(bench), other.status_code) == (1, 2, 409)
 
 
+def test_repeated_retries_at_the_same_time_store_their_lines_once(bench: Bench) -> None:
+    batch = ran(bench, line("a"), line("bad", temperature=9))
+    with ThreadPoolExecutor(8) as threads:
+        path = f"/batches/{batch['id']}/retry"
+        answers = list(threads.map(lambda _: bench.call("POST", path, headers=HEADER), range(8)))
+    told = {answer.status_code for answer in answers} - {409}  # of a repeat that came before the first one was through
+    files = bench.call("GET", "/files?purpose=batch").get_json()["data"]
+    assert (told, batches(bench), len(files)) == ({200}, 2, 2)
+
+
 def test_a_key_that_is_too_long_is_refused(bench: Bench) -> None:
     header = {"Idempotency-Key": "k" * 256}
     answers = [asked(bench, "file-mf-" + "0" * 32, header=header), bench.upload(headers=header)]

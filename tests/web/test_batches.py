@@ -84,6 +84,13 @@ def test_with_targets_every_one_of_them_can_run_the_whole_file(bench: Bench) -> 
     )
 
 
+def test_a_retry_runs_at_the_same_target(bench: Bench) -> None:
+    file_id = uploaded(bench, line("bad", "whatever", temperature=9), targets=f"{GPT}, {GEMINI}")
+    batch = ended(bench, created(bench, file_id, model=GEMINI)["id"])
+    again = bench.call("POST", f"/batches/{batch['id']}/retry").get_json()
+    assert [(item["model"], item["parts"][0]["model_group"]) for item in (batch, again)] == [(GEMINI, GEMINI)] * 2
+
+
 def test_the_default_target_is_the_one_that_the_lines_name(bench: Bench) -> None:
     file_id = uploaded(bench, line("a", GEMINI), line("b", GEMINI), targets=f"{GPT}, {GEMINI}")
     assert created(bench, file_id)["model"] == GEMINI

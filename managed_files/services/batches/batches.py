@@ -128,7 +128,7 @@ class Batches:
             return earlier
         if batch.status not in ending.FINAL:
             raise InvalidRequest(f"The batch {batch_id} still runs; retry it when it has ended.")
-        file_id = self._retrying.new_input(caller, batch)
+        file_id = self._retrying.new_input(caller, batch, key)
         same = (batch.endpoint, batch.completion_window, batch.metadata, batch.output_expires_after, None)
         request = BatchRequest(file_id, *same, webhook_url=self._still_allowed(batch.webhook_url))
         return self._made(caller, request, asked)

@@ -35,8 +35,11 @@ class Retrying:
     providers: Mapping[str, Provider]
     deployments: Sequence[Deployment]
 
-    def new_input(self, caller: Caller, batch: Batch) -> str:
-        """The id of a new file of the lines without an answer, as they were sent. Raises InvalidRequest if none is."""
+    def new_input(self, caller: Caller, batch: Batch, key: str | None) -> str:
+        """The id of a new file of the lines without an answer, as they were sent. Raises InvalidRequest if none is.
+
+        `key`: the client's idempotency key; under it, repeats at the same time do not store the lines twice.
+        """
         parts = self.repository.parts(batch.id)
         for part in parts:
             self._check(part, caller)
@@ -44,13 +47,13 @@ class Retrying:
         with Spool() as whole:
             try:
                 for part in parts:
-                    self._add(part, units, whole)
+                    self._add(part, batch.target, units, whole)
                 whole.finish()
                 found = units.finished()
                 if not found:
                     raise InvalidRequest(f"Every line of {batch.id} was answered; there is nothing to retry.")
                 name = FormFile(f"{batch.id}_retry.jsonl", "application/jsonl", None)
-                order = Order(caller, name, whole, UploadFields("batch", (), None), [], None)
+                order = Order(caller, name, whole, UploadFields("batch", (), None), [], key and f"{batch.id} {key}")
                 return self.uploads.store(order, found)
             finally:
                 units.close()
@@ -65,7 +68,7 @@ class Retrying:
                 "that are to run again."
             )
 
-    def _add(self, part: Part, units: Units, whole: Spool) -> None:
+    def _add(self, part: Part, target: str | None, units: Units, whole: Spool) -> None:
         failed = {line.key: line.custom_id for line in self.results.lines(part) if not line.answered}
         if not failed:
             return
@@ -74,7 +77,7 @@ class Retrying:
         except ConfigError as error:
             raise InvalidRequest(error.message) from error
         held = part.stored_as is not None
-        new = partial(Unit, None, deployment, part.endpoint, held)
+        new = partial(Unit, target, deployment, part.endpoint, held)
         missing = set(failed)
         for raw in self._lines(part):
             key = self._key(part, raw)
