@@ -63,7 +63,7 @@ def _said(message: Json, where: str) -> Json:
         return {"content": content}
     parts = content if isinstance(content, list) else [text(content)] if content else []
     parts = thoughts + parts + ([text(to_text(refusal, f"{where}.refusal"))] if refusal else [])
-    parts += to_list(extra.get("chunks", []), f"{where}.extra_content.mistral.chunks")
+    parts += _carried(extra, f"{where}.extra_content.mistral.chunks")
     return {"content": parts} if parts else {}
 
 
@@ -71,6 +71,16 @@ def _extra(message: Json, where: str) -> Json:
     """What an answer gave to be sent back: `extra_content.mistral`. Other providers' extras mean nothing here."""
     extra = to_object(message.pop("extra_content", None) or {}, f"{where}.extra_content")
     return to_object(extra.get("mistral") or {}, f"{where}.extra_content.mistral")
+
+
+def _carried(extra: Json, where: str) -> list[Json]:
+    """Chunks as an answer had them. Mistral answers with no file of its user's: a chunk that names one would get around
+    the check of who may use it."""
+    chunks = [to_object(chunk, f"{where}[{j}]") for j, chunk in enumerate(to_list(extra.get("chunks", []), where))]
+    for j, chunk in enumerate(chunks):
+        if chunk.get("type") == "file":
+            raise InvalidRequest("No answer of Mistral's names a stored file.", param=f"{where}[{j}]")
+    return chunks
 
 
 def _thoughts(message: Json, extra: Json, where: str) -> list[Json]:

@@ -125,6 +125,8 @@ def _in_response(body: Mapping[str, Any]) -> Iterator[Reference]:
         if names and isinstance(file_id := value.get("file_id"), str):
             yield Reference(_path(trail), ("file_id",), file_id, is_file_id(file_id))
     for i, tool in _objects(body.get("tools")):
+        if isinstance(mask := _at(tool, ("input_image_mask", "file_id")), str):
+            yield Reference(("tools", i, "input_image_mask"), ("file_id",), mask, is_file_id(mask))
         ids = _at(tool, ("container", "file_ids"))
         for j, file_id in enumerate(ids if isinstance(ids, list) else ()):
             if isinstance(file_id, str):

@@ -31,6 +31,10 @@ PLACES: dict[str, tuple[dict[str, Any], str]] = {
         {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": f" {OURS}"}}]}]},
         "messages[0].content[0].file.file_id",
     ),
+    "Mistral's own shape": (
+        {"messages": [{"role": "user", "content": [{"type": "file", "file_id": OURS}]}]},
+        "messages[0].content[0].file_id",
+    ),
     "wrong part type": (
         {"messages": [{"role": "user", "content": [{"type": "image_url", "file": {"file_id": OURS}}]}]},
         "messages[0].content[0].file.file_id",
@@ -165,6 +169,12 @@ def test_what_is_deep_and_wide_takes_no_more_memory_than_what_is_flat(endpoint: 
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10 << 20  # with a path to each of them it is more than 80 MB
+
+
+def test_finds_the_mask_of_an_image() -> None:
+    tools = [{"type": "image_generation", "input_image_mask": {"file_id": file_id}} for file_id in ("file-abc", OURS)]
+    found = [(item.param, item.managed) for item in references({"tools": tools}, RESPONSES)]
+    assert found == [("tools[0].input_image_mask.file_id", False), ("tools[1].input_image_mask.file_id", True)]
 
 
 @settings(deadline=None, max_examples=300)
