@@ -6,13 +6,20 @@ from typing import Any
 from managed_files.sandbox.answers import Json
 
 
-def sample(schema: Any, fill: str, root: Any = None) -> Any:
-    """A value that satisfies the JSON schema; free strings are `fill`. Patterns are not solved."""
+_DEEP = 2  # references below one another, after which a schema that names itself is left by the shortest way
+_BOTTOMLESS = 50
+
+
+def sample(schema: Any, fill: str, root: Any = None, depth: int = 0) -> Any:
+    """A value that satisfies the JSON schema; free strings are `fill`. Patterns are not solved.
+
+    `depth`: references that led here from `root`.
+    """
     root = schema if root is None else root
-    if not isinstance(schema, Mapping):
+    if not isinstance(schema, Mapping) or depth > _BOTTOMLESS:
         return fill
     if "$ref" in schema:
-        return sample(_resolve(root, schema["$ref"]), fill, root)
+        return sample(_resolve(root, schema["$ref"]), fill, root, depth + 1)
     for key in ("const", "default"):
         if key in schema:
             return schema[key]
@@ -20,8 +27,14 @@ def sample(schema: Any, fill: str, root: Any = None) -> Any:
         return schema["enum"][0]
     for key in ("anyOf", "oneOf"):
         if schema.get(key):
-            return sample({**schema, key: None, **schema[key][0]}, fill, root)
-    return _typed(_merged(schema, root), fill, root)
+            return sample({**schema, key: None, **_option(schema[key], depth)}, fill, root, depth)
+    return _typed(_merged(schema, root), fill, root, depth)
+
+
+def _option(options: Any, depth: int) -> Any:
+    """The first; of a schema that names itself, one that does not go on."""
+    ends = [option for option in options if "$ref" not in str(option)] if depth >= _DEEP else []
+    return (ends or options)[0]
 
 
 def _resolve(root: Any, reference: str) -> Any:
@@ -44,15 +57,16 @@ def _merged(schema: Mapping[str, Any], root: Any) -> Json:
     return merged
 
 
-def _typed(schema: Json, fill: str, root: Any) -> Any:
+def _typed(schema: Json, fill: str, root: Any, depth: int) -> Any:
     kind = schema.get("type") or ("object" if "properties" in schema else "string")
     kind = str(kind[0] if isinstance(kind, list) else kind).lower()
     if kind == "object":
-        return _object(schema, fill, root)
+        return _object(schema, fill, root, depth)
     if kind == "array":
         items = [*schema.get("prefixItems", ())]
-        items += [schema.get("items", {})] * (max(int(schema.get("minItems", 1)), 0) - len(items))
-        return [sample(item, fill, root) for item in items]
+        least = int(schema.get("minItems", depth < _DEEP))
+        items += [schema.get("items", {})] * (max(least, 0) - len(items))
+        return [sample(item, fill, root, depth) for item in items]
     if kind in ("integer", "number"):
         return _number(schema, kind)
     if kind == "boolean":
@@ -60,10 +74,10 @@ def _typed(schema: Json, fill: str, root: Any) -> Any:
     return None if kind == "null" else _string(schema, fill)
 
 
-def _object(schema: Json, fill: str, root: Any) -> Json:
+def _object(schema: Json, fill: str, root: Any, depth: int) -> Json:
     properties = schema.get("properties", {})
-    names = schema.get("required") or list(properties)
-    return {name: sample(properties.get(name, {}), fill, root) for name in dict.fromkeys(names)}
+    names = schema.get("required") or (list(properties) if depth < _DEEP else ())
+    return {name: sample(properties.get(name, {}), fill, root, depth) for name in dict.fromkeys(names)}
 
 
 def _number(schema: Json, kind: str) -> float:

@@ -1,5 +1,6 @@
 """What the stand-ins' model says."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -51,6 +52,21 @@ def nested(inner: st.SearchStrategy) -> st.SearchStrategy:
     | st.recursive(leaves, nested, max_leaves=6).filter(lambda schema: "$ref" not in str(schema))
 )
 def test_samples_satisfy_their_schema(schema):
+    Draft202012Validator(schema).validate(sample(schema, "filled"))
+
+
+NODE = {"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$defs": {"node": {**NODE, "required": ["next"]}}, "$ref": "#/$defs/node"},
+        {"type": "object", "properties": {"kids": {"type": "array", "items": {"$ref": "#"}}}, "required": ["kids"]},
+        {"type": "object", "properties": {"next": {"$ref": "#"}}},
+    ],
+)
+def test_a_schema_that_names_itself_has_an_end(schema):
     Draft202012Validator(schema).validate(sample(schema, "filled"))
 
 
