@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from managed_files.dialects.gemini_schema import for_gemini
 from managed_files.dialects.gemini_thinking import thinking_config
 from managed_files.dialects.shape import present, refuse_rest, to_list, to_object
 from managed_files.errors import Inexpressible, InvalidRequest
@@ -89,7 +90,7 @@ def _schema(wanted: Json) -> Json:
     if "description" in wanted:
         schema = {"description": wanted.pop("description"), **schema}
     refuse_rest(wanted, "response_format.json_schema")
-    return {"responseJsonSchema": schema} if schema else {}
+    return {"responseJsonSchema": for_gemini(schema)} if schema else {}
 
 
 def _take_thinking(fields: Json, google: Json, model: str) -> Json:

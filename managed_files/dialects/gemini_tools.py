@@ -3,6 +3,7 @@
 from typing import Any
 
 from managed_files.dialects import tools
+from managed_files.dialects.gemini_schema import for_gemini
 from managed_files.dialects.shape import present, refuse_rest, to_object, to_text
 from managed_files.errors import Inexpressible, InvalidRequest
 
@@ -49,7 +50,7 @@ def _declaration(function: Json, where: str) -> tuple[Json, bool]:
     declaration: Json = {"name": to_text(function.pop("name", None), f"{where}.name")}
     if "description" in function:
         declaration["description"] = to_text(function.pop("description"), f"{where}.description")
-    if "parameters" in function:
-        declaration["parametersJsonSchema"] = to_object(function.pop("parameters"), f"{where}.parameters")
+    if schema := to_object(function.pop("parameters", {}), f"{where}.parameters"):  # an empty one describes no object
+        declaration["parametersJsonSchema"] = for_gemini(schema)
     refuse_rest(function, where)
     return declaration, strict

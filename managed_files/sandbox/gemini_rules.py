@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from managed_files.sandbox.answers import Json, Tool
+from managed_files.sandbox.gemini_json_schema import check_json_schema
 from managed_files.sandbox.google_errors import invalid
 
 UNABLE = "Unable to submit request because"
@@ -42,6 +43,7 @@ def check_config(config: Mapping[str, Any], model: str) -> None:
         raise invalid("Only one of response_schema and response_json_schema can be set.")
     if schemas and output == "text/plain":
         raise invalid("Function calling config or response schema needs response_mime_type 'application/json'.")
+    check_json_schema(config.get("responseJsonSchema"), "response_json_schema")
     _check_thinking(config.get("thinkingConfig"), model)
 
 
@@ -82,5 +84,14 @@ def _tool(declaration: Json) -> Tool:
         raise invalid(f"Invalid function name: {name!r}. Must start with a letter or an underscore.")
     if "parameters" in declaration and "parametersJsonSchema" in declaration:
         raise invalid(f"Function {name}: only one of parameters and parameters_json_schema can be set.")
+    if "parametersJsonSchema" in declaration:
+        _check_parameters(declaration["parametersJsonSchema"], f"Function {name}: parameters_json_schema")
     schema = declaration.get("parametersJsonSchema") or declaration.get("parameters")
     return Tool(name, schema or {"type": "object", "properties": {}})
+
+
+def _check_parameters(schema: Any, what: str) -> None:
+    """It has to describe an object. Raises a 400."""
+    if not isinstance(schema, dict) or not ({"$ref", "anyOf"} & schema.keys() or schema.get("type") == "object"):
+        raise invalid(f"{what}: the schema must describe an object.")
+    check_json_schema(schema, what)

@@ -43,7 +43,7 @@ _MESSAGES: dict[str, dict[str, str]] = {
         "cachedContent": "string",
         "modelArmorConfig": "map",
         "continuationToken": "string",
-        "serviceTier": "string",
+        "serviceTier": "UNSPECIFIED|FLEX|STANDARD|PRIORITY",
     },
     "Content": {"role": "string", "parts": "Part[]"},
     "Part": {
@@ -123,7 +123,7 @@ _MESSAGES: dict[str, dict[str, str]] = {
     "ThinkingConfig": {
         "includeThoughts": "bool",
         "thinkingBudget": "int",
-        "thinkingLevel": "THINKING_LEVEL_UNSPECIFIED|MINIMAL|LOW|MEDIUM|HIGH",
+        "thinkingLevel": "THINKING_LEVEL_UNSPECIFIED|MINIMAL|LOW|MEDIUM|HIGH|XHIGH",
     },
     "SafetySetting": {"category": "string", "threshold": "string", "method": "string"},
     "Schema": {

@@ -100,6 +100,13 @@ def test_fields_that_change_no_answer(body: Json) -> None:
             {"type": "json_schema", "json_schema": {"name": "n", "description": "d", "schema": {"type": "array"}}},
             {"responseMimeType": "application/json", "responseJsonSchema": {"description": "d", "type": "array"}},
         ),
+        (
+            {"type": "json_schema", "json_schema": {"name": "n", "description": "d", "schema": {"$ref": "#/$defs/a"}}},
+            {
+                "responseMimeType": "application/json",
+                "responseJsonSchema": {"description": "d", "anyOf": [{"$ref": "#/$defs/a"}]},
+            },
+        ),
     ],
 )
 def test_response_format(response_format: Json, config: Json) -> None:

@@ -35,7 +35,7 @@ def allowed(mode: str, *names: str) -> Json:
 
 def test_declaration() -> None:
     fields = tool("f", description="d", parameters=SCHEMA, strict=False)
-    assert taken(tools=[fields, tool("g", description=None)]) == {
+    assert taken(tools=[fields, tool("g", description=None, parameters={})]) == {
         "tools": [
             {"functionDeclarations": [{"name": "f", "description": "d", "parametersJsonSchema": SCHEMA}, {"name": "g"}]}
         ]

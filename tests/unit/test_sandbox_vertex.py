@@ -160,6 +160,23 @@ def test_error_comes_in_an_array_without_sse(sandbox):
 
 # What is refused
 
+
+def json_schema(schema):
+    return {"responseMimeType": "application/json", "responseJsonSchema": schema}
+
+
+def node(**more):
+    """A list's node; its `next` may be null."""
+    following = {"anyOf": [{"$ref": "#"}, {"type": "null"}]}
+    return {"type": "object", "properties": {"next": following}, **more}
+
+
+SCHEMAS = [
+    ({"properties": {"a": {"$ref": "#/$defs/a", "description": "d"}}, "$defs": {"a": {}}}, "can set nothing else"),
+    ({"properties": 5}, "is not a JSON Schema"),
+    ({"items": {"$ref": "#/definitions/a"}}, "reference to undefined schema: #/definitions/a"),
+    (node(required=["next"]), "a cyclic reference is only allowed in a property that is not required"),
+]
 REFUSED = [
     ({"contents": []}, "at least one contents field is required"),
     ({"contents": HELLO, "shoe": 1}, 'Unknown name "shoe": Cannot find field.'),
@@ -186,13 +203,26 @@ REFUSED = [
         "not among the function declarations",
     ),
     ({"contents": HELLO, "tools": [{"functionDeclarations": [{"name": "1 x"}]}]}, "Invalid function name"),
-]
+    ({"contents": HELLO, "tools": [{"functionDeclarations": [{"name": "f", "parametersJsonSchema": {}}]}]},
+     "must describe an object"),
+    ({"contents": HELLO, "serviceTier": "scale"}, "Invalid value at 'service_tier'"),
+    *(({"contents": HELLO, "generationConfig": json_schema(schema)}, message) for schema, message in SCHEMAS),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("body", "message"), REFUSED)
 def test_bad_requests(sandbox, body, message):
     status, name, said = refusal(post(sandbox, body))
     assert (status, name, message in said or said) == (400, "INVALID_ARGUMENT", True)
+
+
+def test_a_schema_may_name_itself_where_nothing_is_required(sandbox):
+    assert post(sandbox, {"contents": HELLO, "generationConfig": json_schema(node())}).ok
+
+
+def test_the_highest_level_of_thinking(sandbox):
+    config = {"thinkingConfig": {"thinkingLevel": "XHIGH"}}
+    assert post(sandbox, {"contents": HELLO, "generationConfig": config}, "gemini-3-pro").ok
 
 
 def test_snake_case_is_accepted(sandbox):
