@@ -13,7 +13,7 @@ from managed_files.providers import error_bodies
 _RETRYABLE = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 # Groq means "too many requests" by 498; 424 is a dependency of the provider that failed, not the client's request.
 _MEANT = {498: 429, 424: 502}
-# 429s that no waiting cures: OpenAI's by type `insufficient_quota` or one of these codes, Anthropic's by the last one.
+# 429s that no waiting cures: OpenAI's by type `insufficient_quota` or a code, Anthropic's by one of the last two.
 _SPENT = frozenset(
     {
         "insufficient_quota",
@@ -22,6 +22,7 @@ _SPENT = frozenset(
         "project_spend_limit_exceeded",
         "organization_usage_limit_exceeded",
         "enforced_spend_limit_reached",
+        "contract_spend_limit_reached",
     }
 )
 _CREDENTIAL = re.compile(r"\b(?:sk|gsk|xai|ya29|eyJ)[-._\w][\w.*+/=-]{6,}|\bAIza[\w-]{8,}|(?<=Bearer )[\w.+/=-]{8,}")

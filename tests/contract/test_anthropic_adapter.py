@@ -139,7 +139,13 @@ def test_without_an_address_it_is_anthropics() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "retryable"), [("enforced_spend_limit_reached", False), ("requests_per_minute_exceeded", True)]
+    ("code", "retryable"),
+    [
+        ("enforced_spend_limit_reached", False),
+        ("contract_spend_limit_reached", False),
+        ("ramp_limit_exceeded", True),
+        ("requests_per_minute_exceeded", True),
+    ],
 )
 def test_money_that_is_spent_does_not_come_back(bench: AnthropicBench, code: str, retryable: bool) -> None:
     error = {"type": "rate_limit_error", "message": "no", "details": {"error_code": code}}
