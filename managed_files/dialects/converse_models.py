@@ -7,6 +7,7 @@ may hold one of these, or nothing but digits: then the family is unknown, and Be
 import re
 from typing import Any
 
+from managed_files.dialects.anthropic_models import thinks_adaptively
 from managed_files.errors import Inexpressible
 
 # The column "Amazon S3 links for multimedia" of AWS's page "Supported models and model features" says no to these.
@@ -17,8 +18,9 @@ _CLAUDE = re.compile(r"(?:^|[./])anthropic\.")
 _NOVA = re.compile(r"(?:^|[./])amazon\.nova")
 _NOVA_2 = re.compile(r"(?:^|[./])amazon\.nova-2")
 _GPT = re.compile(r"(?:^|[./])openai\.")
-# Claude's thinking is asked for in tokens; these are LiteLLM's numbers, that people move their settings over with.
+# An older Claude's thinking is asked for in tokens; these are LiteLLM's numbers, that people move their settings over with.
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192}
+_CLAUDE_EFFORTS = {"minimal": "low"} | {name: name for name in ("low", "medium", "high", "xhigh", "max")}
 _NOVA_EFFORTS = ("low", "medium", "high")
 
 
@@ -35,7 +37,7 @@ def with_top_k(model: str, top_k: Any) -> dict[str, Any]:
 def with_effort(model: str, effort: Any) -> dict[str, Any]:
     """The request's keys for `reasoning_effort`: each family has its own, and Converse one for all others."""
     if _CLAUDE.search(model):
-        return {} if effort == "none" else {"additionalModelRequestFields": {"thinking": _thinking(effort)}}
+        return {} if effort == "none" else _of_claude(model, effort)
     if _NOVA_2.search(model):
         return {} if effort == "none" else {"additionalModelRequestFields": {"reasoningConfig": _reasoning(effort)}}
     if _GPT.search(model):
@@ -43,10 +45,15 @@ def with_effort(model: str, effort: Any) -> dict[str, Any]:
     return {"outputConfig": {"effort": effort}}
 
 
-def _thinking(effort: Any) -> dict[str, Any]:
-    if not isinstance(effort, str) or effort not in _BUDGETS:
-        raise Inexpressible(f"Claude on Bedrock has no reasoning effort {effort!r}.", param="reasoning_effort")
-    return {"type": "enabled", "budget_tokens": _BUDGETS[effort]}
+def _of_claude(model: str, effort: Any) -> dict[str, Any]:
+    """AWS's page "Adaptive thinking": from Claude 4.7 on a budget is a 400."""
+    adaptive = thinks_adaptively(model)
+    known: dict[str, Any] = _CLAUDE_EFFORTS if adaptive else _BUDGETS
+    if not isinstance(effort, str) or effort not in known:
+        raise Inexpressible(f"{model} has no reasoning effort {effort!r}.", param="reasoning_effort")
+    if not adaptive:
+        return {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": known[effort]}}}
+    return {"additionalModelRequestFields": {"thinking": {"type": "adaptive"}}, "outputConfig": {"effort": known[effort]}}
 
 
 def _reasoning(effort: Any) -> dict[str, Any]:

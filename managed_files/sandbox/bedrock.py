@@ -37,6 +37,7 @@ _MODELS = {
     "amazon.nova-2-lite-v1:0": _NOVA,
     "amazon.nova-micro-v1:0": Model(media=()),
     "anthropic.claude-sonnet-4-5-20250929-v1:0": _CLAUDE,
+    "anthropic.claude-opus-4-8": Model(budgets=False),
     "meta.llama3-1-8b-instruct-v1:0": Model(tools=False, media=("document",)),
 }
 _PROFILE = re.compile(r"(?:us|eu|apac|global)\.")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from managed_files.sandbox.answers import Json, Prompt, limited, say, tokens, wanted_tool
 from managed_files.sandbox.bedrock_errors import invalid
 from managed_files.sandbox.bedrock_media import Files, Model
-from managed_files.sandbox.bedrock_rules import check_conversation, offered_tools
+from managed_files.sandbox.bedrock_rules import check_conversation, check_thinking, offered_tools
 from managed_files.sandbox.eventstream import event, exception
 from managed_files.sandbox.s3 import S3Buckets
 from managed_files.sandbox.samples import sample
@@ -22,6 +22,7 @@ class Conversed:
 
     def __init__(self, request: Json, model: Model, buckets: S3Buckets):
         check_conversation(request)
+        check_thinking(request, model)
         messages = request["messages"]
         last = messages[-1]["content"]
         if messages[-1]["role"] != "user":

@@ -17,9 +17,10 @@ _MOST: Mapping[str, int] = {"document": 5, "image": 20, "video": 1, "audio": 1}
 
 @dataclass(frozen=True)
 class Model:
-    """What one model can do."""
+    """What one model can do. `budgets`: takes a budget for its thoughts."""
 
     s3: bool = False
+    budgets: bool = True
     tools: bool = True
     media: tuple[str, ...] = ("document", "image")
 

@@ -24,6 +24,16 @@ def check_conversation(request: Json) -> None:
         raise invalid("The toolConfig field must be defined when using toolUse and toolResult content blocks.")
 
 
+def check_thinking(request: Json, model: Model) -> None:
+    """Source: AWS's page "Adaptive thinking"."""
+    thinking = (request.get("additionalModelRequestFields") or {}).get("thinking")
+    if isinstance(thinking, dict) and thinking.get("type") == "enabled" and not model.budgets:
+        raise invalid(
+            '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and '
+            '"output_config.effort" to control thinking behavior.'
+        )
+
+
 def _check_content(content: list[Json], where: str) -> None:
     if not content:
         raise invalid(f"The content field in the Message object at {where} is empty.")

@@ -16,6 +16,8 @@ Json = dict[str, Any]
 HELLO = [{"role": "user", "content": "Hi"}]
 NOVA, NOVA_2 = "us.amazon.nova-lite-v1:0", "amazon.nova-2-lite-v1:0"
 CLAUDE = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+NEWER_CLAUDE = "us.anthropic.claude-opus-4-8"
+ADAPTIVE = {"additionalModelRequestFields": {"thinking": {"type": "adaptive"}}}
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
 OTHER = {"type": "function", "function": {"name": "listen"}}
 SPEC = {"toolSpec": {"name": "look", "inputSchema": {"json": {"type": "object"}}}}
@@ -101,6 +103,9 @@ def test_a_json_schema_goes_as_text() -> None:
     [
         (CLAUDE, "low", {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1024}}}),
         (CLAUDE, "none", {}),
+        (NEWER_CLAUDE, "minimal", {**ADAPTIVE, "outputConfig": {"effort": "low"}}),
+        (NEWER_CLAUDE, "max", {**ADAPTIVE, "outputConfig": {"effort": "max"}}),
+        (NEWER_CLAUDE, "none", {}),
         (NOVA_2, "high", {"additionalModelRequestFields": {"reasoningConfig": NOVA_HIGH}}),
         ("openai.gpt-oss-20b-1:0", "low", {"additionalModelRequestFields": {"reasoning_effort": "low"}}),
         ("deepseek.v3-v1:0", "low", {"outputConfig": {"effort": "low"}}),

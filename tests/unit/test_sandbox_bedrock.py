@@ -105,6 +105,18 @@ def test_what_converse_refuses(models: Any, model: str, messages: list[Json], wo
     assert (error["Code"], words in error["Message"]) == ("ValidationException", True)
 
 
+def test_a_newer_claude_takes_no_budget_for_its_thoughts(models: Any) -> None:
+    def asked(thinking: Json) -> Json:
+        extra = {"thinking": thinking}
+        return {"modelId": "anthropic.claude-opus-4-8", "messages": HELLO, "additionalModelRequestFields": extra}
+
+    told = refusal(models.converse, **asked({"type": "enabled", "budget_tokens": 1024}))
+    assert (told, models.converse(**asked({"type": "adaptive"}))["stopReason"]) == (
+        (400, "ValidationException"),
+        "end_turn",
+    )
+
+
 def test_somebody_elses_object(models: Any) -> None:
     content = [{"text": "a"}, document("s3://somebody-elses-bucket/k")]
 
