@@ -13,7 +13,7 @@ from managed_files.errors import GatewayError
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Runs one command. The operator's mistakes end it with one line and status 2."""
+    """Runs one command. A mistake ends it with one line: status 2 for an unknown option, else 1."""
     arguments = _parser().parse_args(_with_default_command(sys.argv[1:] if argv is None else list(argv)))
     if arguments.config:
         os.environ["MANAGED_FILES_CONFIG"] = str(Path(arguments.config).resolve())

@@ -44,11 +44,13 @@ def runner(capfd: pytest.CaptureFixture[str]) -> Run:
 
 
 @contextmanager
-def command(*arguments: str, stderr: int = subprocess.PIPE) -> Iterator["subprocess.Popen[str]"]:
+def command(
+    *arguments: str, stdin: int | None = None, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE
+) -> Iterator["subprocess.Popen[str]"]:
     """Runs `batches …` in a process of its own; killed at the exit if it still runs."""
     whole = [sys.executable, "-m", "managed_files", "batches", *arguments]
     with subprocess.Popen(
-        whole, cwd=REPOSITORY, env=dict(os.environ), stdout=subprocess.PIPE, stderr=stderr, text=True
+        whole, cwd=REPOSITORY, env=dict(os.environ), stdin=stdin, stdout=stdout, stderr=stderr, text=True
     ) as process:
         try:
             yield process

@@ -3,7 +3,8 @@
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from managed_files.batch_cli.client import BatchClient, Json, Refused
@@ -22,16 +23,22 @@ def submit(
     targets: str | None,
     order: Mapping[str, Any],
 ) -> str:
-    """Uploads the lines as a file of this name, and makes the batch; its id. A refused batch leaves no file behind."""
+    """Uploads the lines as a file of this name, and makes the batch; its id. Without one the file goes, or is named."""
     with source as (file, size), transfer(f"upload {name}", size) as told:
         uploaded = client.upload(file, size, name, targets, told)
     try:
         batch = client.create({"input_file_id": uploaded["id"], **order})
-    except Refused:
-        with suppress(Refused):  # should a batch run from it after all, the gateway does not delete it
-            client.delete(uploaded["id"])
+    except (Refused, KeyboardInterrupt):
+        _withdraw(client, uploaded["id"])
         raise
     return str(batch["id"])
+
+
+def _withdraw(client: BatchClient, file_id: str) -> None:
+    try:
+        client.delete(file_id)
+    except Refused as error:  # also what the gateway says if a batch runs from it after all
+        print(f"{file_id} stays, and a batch may run from it: {error.message}", file=sys.stderr)
 
 
 def completed(client: BatchClient, batch_id: str, interval: float) -> bool:
@@ -47,6 +54,8 @@ def completed(client: BatchClient, batch_id: str, interval: float) -> bool:
 
 def fetch(client: BatchClient, batch_id: str, output: str | None, errors: str | None) -> None:
     """Downloads the answers, and the lines that failed if there is a place for them."""
+    if output and errors not in (None, "-") and Path(output).resolve() == Path(errors or "").resolve():
+        raise InvalidRequest(f"{output} cannot take the answers and the errors: one would replace the other.")
     batch = client.batch(batch_id)
     if batch["status"] not in FINAL:
         raise InvalidRequest(f"{batch_id} is {batch['status']}; there is nothing to fetch yet.")

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from managed_files.batch_cli import actions, disk
+from managed_files.batch_cli import actions, disk, values
 from managed_files.batch_cli.client import BatchClient
 from managed_files.batch_cli.progress import explained
 from managed_files.batch_cli.table import Recipe, Template, lines
@@ -17,7 +17,6 @@ from managed_files.batch_records import CHAT
 from managed_files.errors import InvalidRequest
 
 _BASE_URL = "http://127.0.0.1:4000"
-_FIXED = ("model", "messages")
 
 Action = Callable[[argparse.Namespace, BatchClient], bool]
 
@@ -29,9 +28,11 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     common.add_argument("--api-key", help="default, and better: MANAGED_FILES_API_KEY, OPENAI_API_KEY")
     common.set_defaults(config=None, data_dir=None)
     polling = argparse.ArgumentParser(add_help=False)
-    polling.add_argument("--interval", type=float, default=2.0, help="seconds between two looks (default: %(default)s)")
+    polling.add_argument(
+        "--interval", type=values.seconds, default=2.0, help="seconds between two looks (default: %(default)s)"
+    )
     named = argparse.ArgumentParser(add_help=False)
-    named.add_argument("id", help="of the batch")
+    named.add_argument("id", type=values.batch_id, help="of the batch")
     names = parser.add_subparsers(required=True)
     _add_submit(names.add_parser("submit", parents=[common, polling], help="upload lines, make a batch, print its id"))
     status = names.add_parser("status", parents=[common, named], help="say how far a batch is")
@@ -40,25 +41,31 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     watch = names.add_parser("watch", parents=[common, named, polling], help="wait for a batch's end")
     watch.set_defaults(run=_running(_watch))
     fetch = names.add_parser("fetch", parents=[common, named], help="download what came of a batch")
-    fetch.add_argument("-o", "--output", metavar="FILE", help="where the answers go (default: standard output)")
+    fetch.add_argument("-o", "--output", metavar="FILE", help="where the answers go (default, or -: standard output)")
     fetch.add_argument("--errors", metavar="FILE", help="where the lines go that were not answered")
     fetch.set_defaults(run=_running(_fetch))
 
 
 def _add_submit(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("file", nargs="?", type=Path, metavar="FILE.jsonl", help="lines as OpenAI's batches have them")
+    source.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        metavar="FILE.jsonl",
+        help="lines as OpenAI's batches have them; - is standard input",
+    )
     source.add_argument("--csv", type=Path, metavar="FILE", help="or rows, of which each becomes a chat")
     parser.add_argument("--prompt", metavar="TEXT", help="with --csv: the user's message, cells as {column}")
     parser.add_argument("--system", metavar="TEXT", help="with --csv: the system message, likewise")
     parser.add_argument("--id-column", metavar="NAME", help="with --csv: the custom ids (default: row-1, row-2, …)")
     setting = "with --csv: a field of every request, its value JSON or text (temperature=0)"
-    parser.add_argument("--set", action="append", default=[], type=_setting, metavar="NAME=VALUE", help=setting)
+    parser.add_argument("--set", action="append", default=[], type=values.setting, metavar="NAME=VALUE", help=setting)
     parser.add_argument("--model", help="with --csv: the model of every request; else, which of the targets answers")
     parser.add_argument("--targets", metavar="A,B", help="models that get the whole file")
     parser.add_argument("--endpoint", default=CHAT, help="of the lines (default: %(default)s)")
     parser.add_argument("--window", default="24h", help="time to complete the batch in (default: %(default)s)")
-    parser.add_argument("--metadata", action="append", default=[], type=_pair, metavar="KEY=VALUE")
+    parser.add_argument("--metadata", action="append", default=[], type=values.pair, metavar="KEY=VALUE")
     parser.add_argument("--webhook-url", metavar="URL", help="who is told of the end")
     parser.add_argument("--watch", action="store_true", help="then wait for the end")
     parser.set_defaults(run=_running(_submit))
@@ -72,8 +79,7 @@ def _running(action: Action) -> Callable[[argparse.Namespace], None]:
                 well = action(arguments, client)
         except KeyboardInterrupt:
             sys.exit("managed-files: interrupted")
-        except BrokenPipeError:  # whoever reads our output has enough of it
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:
             well = False
         sys.exit(0 if well else 1)
 
@@ -89,15 +95,15 @@ def _submit(arguments: argparse.Namespace, client: BatchClient) -> bool:
         "webhook_url": arguments.webhook_url,
     }
     order = {name: value for name, value in order.items() if value is not None}
-    name = (arguments.file or arguments.csv.with_suffix(".jsonl")).name
+    name = _filename(arguments)
     batch_id = actions.submit(client, _source(arguments), name, arguments.targets, order)
-    print(batch_id, flush=True)
+    _print(batch_id)
     return not arguments.watch or actions.completed(client, batch_id, arguments.interval)
 
 
 def _status(arguments: argparse.Namespace, client: BatchClient) -> bool:
     batch = client.batch(arguments.id)
-    print(json.dumps(batch, ensure_ascii=False) if arguments.json else explained(batch))
+    _print(json.dumps(batch, ensure_ascii=False) if arguments.json else explained(batch))
     return True
 
 
@@ -128,22 +134,17 @@ def _recipe(arguments: argparse.Namespace) -> Recipe:
     return Recipe(arguments.model, Template(arguments.prompt), system, arguments.id_column, dict(arguments.set))
 
 
+def _filename(arguments: argparse.Namespace) -> str:
+    """What the file of lines is called at the gateway."""
+    if arguments.csv is not None:
+        return f"{arguments.csv.stem}.jsonl"
+    return "stdin" if str(arguments.file) == "-" else str(arguments.file.name)
+
+
+def _print(text: str) -> None:
+    with disk.written(None) as output:
+        output.write(f"{text}\n".encode())
+
+
 def _variable(name: str) -> str | None:
     return os.environ.get(f"MANAGED_FILES_{name}") or os.environ.get(f"OPENAI_{name}")
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    return name, value
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    name, value = _pair(text)
-    if name in _FIXED:
-        raise argparse.ArgumentTypeError(f"{name} has an option of its own")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value

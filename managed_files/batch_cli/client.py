@@ -51,28 +51,28 @@ class BatchClient:
         fields = {"purpose": "batch"} | ({"target_model_names": targets} if targets else {})
         body = MultipartFile(fields, "file", filename, _MIME_TYPE, _Counted(file, size, told), size)
         headers = {"Content-Type": body.content_type}
-        return self._json("POST", "/files", data=body, headers=headers, timeout=_UPLOAD_TIMEOUT)
+        return self._json("POST", "/files", "id", data=body, headers=headers, timeout=_UPLOAD_TIMEOUT)
 
     def create(self, body: Mapping[str, Any]) -> Json:
         """Makes a batch, and only one: should the answer be lost, it is asked for again under the same key."""
         headers = {"Idempotency-Key": secrets.token_hex(16)}
         for pause in _PAUSES:
             try:
-                return self._json("POST", "/batches", json=dict(body), headers=headers)
+                return self._json("POST", "/batches", "id", json=dict(body), headers=headers)
             except Refused as error:
                 if not error.passing:
                     raise
             time.sleep(pause)
-        return self._json("POST", "/batches", json=dict(body), headers=headers)
+        return self._json("POST", "/batches", "id", json=dict(body), headers=headers)
 
     def batch(self, batch_id: str) -> Json:
-        return self._json("GET", f"/batches/{quote(batch_id, safe='')}")
+        return self._json("GET", f"/batches/{quote(batch_id, safe='')}", "request_counts")
 
     def file(self, file_id: str) -> Json:
-        return self._json("GET", f"/files/{quote(file_id, safe='')}")
+        return self._json("GET", f"/files/{quote(file_id, safe='')}", "bytes")
 
     def delete(self, file_id: str) -> None:
-        self._json("DELETE", f"/files/{quote(file_id, safe='')}")
+        self._json("DELETE", f"/files/{quote(file_id, safe='')}", "deleted")
 
     def content(self, file_id: str) -> Iterator[bytes]:
         """A file's bytes as they arrive."""
@@ -85,13 +85,14 @@ class BatchClient:
     def close(self) -> None:
         self._session.close()
 
-    def _json(self, method: str, path: str, **options: Any) -> Json:
+    def _json(self, method: str, path: str, needed: str, **options: Any) -> Json:
+        """An object that has the field `needed`; another one is no gateway's, or the address leads elsewhere."""
         answer = self._call(method, path, **options)
         try:
             value = answer.json()
         except ValueError:
             value = None
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or needed not in value:
             raise Refused(f"{self._base_url} does not answer like a gateway.", passing=False)
         return value
 

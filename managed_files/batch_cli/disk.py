@@ -2,25 +2,32 @@
 
 import os
 import secrets
+import stat
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
 from managed_files.errors import InvalidRequest
 
+_PIECE = 64 * 1024
+
 
 @contextmanager
 def read(path: Path) -> Iterator[tuple[BinaryIO, int]]:
-    """A file and its size in bytes. Raises InvalidRequest."""
+    """A file, `-` for standard input, and its size in bytes. Raises InvalidRequest."""
     try:
-        file = path.open("rb")
+        file = Path("/dev/stdin" if str(path) == "-" else path).open("rb")  # noqa: SIM115 - closed below
     except OSError as error:
         raise InvalidRequest(f"{path} cannot be read: {error.strerror}.") from error
-    with file:
-        yield file, os.fstat(file.fileno()).st_size
+    with file, ExitStack() as stack:
+        found = os.fstat(file.fileno())
+        if stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode):  # its size is known at its end
+            yield stack.enter_context(gathered(iter(lambda: file.read(_PIECE), b"")))
+        else:
+            yield file, found.st_size
 
 
 @contextmanager
@@ -42,15 +49,25 @@ def written(path: str | None) -> Iterator[BinaryIO]:
 
     Raises InvalidRequest if the disk does not take it.
     """
-    if path in (None, "-"):
+    standard = path in (None, "-")
+    try:
+        with _standard_output() if standard else _file(Path(path or "").resolve()) as file:
+            yield file
+    except BrokenPipeError:  # whoever reads our output has enough of it
+        raise
+    except OSError as error:
+        what = "Standard output" if standard else path
+        raise InvalidRequest(f"{what} cannot be written: {error.strerror}.") from error
+
+
+@contextmanager
+def _standard_output() -> Iterator[BinaryIO]:
+    try:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
-        return
-    try:
-        with _file(Path(path or "").resolve()) as file:
-            yield file
-    except OSError as error:
-        raise InvalidRequest(f"{path} cannot be written: {error.strerror}.") from error
+    except OSError:  # what is left of it would fail once more at the end of the process
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """The command `batches` against a gateway that serves HTTP: what it prints, what it writes, how it ends."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.batching import Json, created, jsonl, line, ran, uploaded
-from tests.command import Run, runner, served
-from tests.gateway import GPT, GPT_BIG, MASTER_KEY, Bench
+from tests.command import Run, command, runner, served
+from tests.gateway import GEMINI, GPT, GPT_BIG, MASTER_KEY, Bench
 
 CHAT = "/v1/chat/completions"
 
@@ -61,6 +64,27 @@ def test_submit_prints_the_id_alone(run: Run, bench: Bench, tmp_path: Path) -> N
     )
 
 
+def test_lines_come_through_a_pipe(bench: Bench) -> None:
+    bench.stand_ins.openai.hold_batches()
+    with command("submit", "-", stdin=subprocess.PIPE) as process:
+        out, _ = process.communicate(jsonl(line("a"), line("b")).decode(), timeout=20)
+    assert (batch_of(bench, out.strip())["request_counts"]["total"], files(bench)) == (2, [("stdin", "batch")])
+
+
+def test_the_example_of_the_documentation(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "batches.md").read_text()
+    program = page.partition("```python\n")[2].partition("```")[0]
+    ours = {
+        "http://0.0.0.0:4000": os.environ["MANAGED_FILES_BASE_URL"],
+        "sk-1234": MASTER_KEY,
+        "sleep(2)": "sleep(0.1)",
+    }
+    for theirs, mine in {**ours, "gpt-4o-mini-openai": GPT, "gemini-2.0-flash": GEMINI}.items():
+        program = program.replace(theirs, mine)
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.stderr, len(by_id(done.stdout.rstrip()))) == ("", 100)
+
+
 def test_submit_names_targets_and_which_of_them_answers(run: Run, bench: Bench, tmp_path: Path) -> None:
     done = run("submit", on_disk(tmp_path, line("a")), "--targets", f"{GPT},{GPT_BIG}", "--model", GPT_BIG)
     assert batch_of(bench, done.out.strip())["model"] == GPT_BIG
@@ -99,6 +123,11 @@ def test_fetch_tells_of_lines_that_it_was_not_asked_for(run: Run, bench: Bench, 
         "Lines that were not answered: 1. --errors FILE gets them.\n",
         b"",
     )
+
+
+def test_answers_and_errors_do_not_share_a_file(run: Run, tmp_path: Path) -> None:
+    done = run("fetch", "batch_1", "-o", str(tmp_path / "all"), "--errors", str(tmp_path / "." / "all"))
+    assert done.status.endswith("cannot take the answers and the errors: one would replace the other.")
 
 
 def test_a_batch_that_runs_has_nothing_to_fetch(run: Run, bench: Bench, tmp_path: Path) -> None:
@@ -152,6 +181,11 @@ def test_a_batch_that_is_not_there(run: Run) -> None:
     assert run("status", "none?a b").status == "managed-files: 404: No such Batch object: none?a b"
 
 
+@pytest.mark.parametrize("text", ["", "..", "\udcff"])
+def test_what_is_no_id(text: str, run: Run) -> None:
+    assert run("status", text).status == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -168,6 +202,9 @@ def test_a_batch_that_is_not_there(run: Run) -> None:
         ([], 2),
         (["lines.jsonl", "--metadata", "x"], 2),
         (["--csv", "data.csv", "--set", "model=x"], 2),
+        (["--csv", "", "--prompt", "x", "--model", GPT], "managed-files: .: it cannot be read: Is a directory."),
+        (["lines.jsonl", "--interval", "-1"], 2),
+        (["lines.jsonl", "--interval", "nan"], 2),
     ],
 )
 def test_what_cannot_be_submitted(arguments: list[str], said: Any, run: Run) -> None:

@@ -5,6 +5,7 @@ import os
 import pty
 import signal
 import termios
+import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -84,6 +85,32 @@ def test_a_batch_whose_answer_was_lost_is_asked_for_again_under_one_key(
     assert (done.status, done.out, len(keys), len(set(keys))) == (0, "batch_1\n", 2, 1)
 
 
+def test_an_interrupted_order_leaves_no_file(gateway: Gateway, folder: Path) -> None:
+    (folder / "lines.jsonl").write_text("{}\n")
+    ordered, asked = threading.Event(), []
+
+    def hanging(peer: Peer) -> None:
+        if (received := peer.receive()) is None:
+            return
+        asked.append(received.line.rsplit(" ", 1)[0])
+        if received.line.startswith("POST /v1/batches"):
+            ordered.set()
+            peer.rfile.read()
+        else:
+            peer.answer('{"id": "file-1", "deleted": true}', CLOSING)
+
+    gateway(hanging)
+    with command("submit", str(folder / "lines.jsonl")) as process:
+        assert ordered.wait(20)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=20)
+    assert (told, process.returncode, asked) == (
+        ("", "managed-files: interrupted\n"),
+        1,
+        ["POST /v1/files", "POST /v1/batches", "DELETE /v1/files/file-1"],
+    )
+
+
 def test_watch_waits_for_a_gateway_that_is_away(gateway: Gateway, run: Run) -> None:
     gateway(saying(BUSY, BUSY, DONE))
     done = run("watch", "batch_1", "--interval", "0")
@@ -118,6 +145,7 @@ def test_an_interrupt_ends_the_watching_only(gateway: Gateway) -> None:
     [
         (("200 OK", "<html>"), "does not answer like a gateway."),
         (("200 OK", "[]"), "does not answer like a gateway."),
+        (("200 OK", '{"object": "list", "data": []}'), "does not answer like a gateway."),
         (("404 Not Found", "<html>"), "managed-files: 404: <html>"),
         (("302 Found\r\nLocation: https://elsewhere.test/", ""), "managed-files: 302: Found"),
         (("500 Oh", f'{{"error": {{"message": "Key {KEY} broke."}}}}'), "managed-files: 500: Key … broke."),
@@ -210,6 +238,16 @@ def test_what_is_no_plain_file_is_written_to_and_not_replaced(gateway: Gateway, 
         "abc",
         True,
         True,
+    )
+
+
+def test_an_output_that_is_full(gateway: Gateway) -> None:
+    gateway(holding("3\r\nabc\r\n0\r\n\r\n"))
+    with Path("/dev/full").open("wb") as full, command("fetch", "batch_1", stdout=full.fileno()) as process:
+        told = process.communicate(timeout=20)[1]
+    assert (told, process.returncode) == (
+        "managed-files: Standard output cannot be written: No space left on device.\n",
+        1,
     )
 
 
