@@ -1,8 +1,11 @@
 """Applies migrations/*.sql with yoyo, one process of the cluster at a time. The schema changes nowhere else."""
 
 import logging
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from typing import Any
+from urllib.parse import urlencode
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -13,6 +16,7 @@ from managed_files.errors import ConfigError
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 _LOCK = 0x6D66_0001  # "mf" and a number: this gateway's advisory locks
+_SETTING = "general_settings.database_url (or DATABASE_URL)"
 log = logging.getLogger(__name__)
 
 
@@ -33,21 +37,26 @@ def apply(url: str) -> list[str]:
     yoyo marks its run with a row that a killed process leaves behind and that would block every later start. Whoever
     holds the advisory lock knows that no other run is alive, so it may remove the row.
     """
+    options = _options(url)
     try:
         with psycopg.connect(url, autocommit=True) as connection:
             if not (known() - _applied(connection)):
                 return []
             connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
             _break_stale_lock(connection)
-            return _apply_with_yoyo(url)
+            return _apply_with_yoyo(options)
     except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"The database of general_settings.database_url cannot be reached: {reason}") from error
+        raise ConfigError(f"The database of {_SETTING} cannot be reached: {_first_line(error)}") from error
+    except psycopg.Error as error:
+        raise ConfigError(
+            f"The database of {_SETTING} cannot be brought up to date: {_first_line(error)}. Its user must own the "
+            "gateway's tables and may create more: GRANT CREATE ON SCHEMA public TO that user."
+        ) from error
 
 
 def rollback_all(url: str) -> None:
     """Takes every migration back, newest first."""
-    backend, migrations = _yoyo(url)
+    backend, migrations = _yoyo(_options(url))
     with backend.lock():
         backend.rollback_migrations(backend.to_rollback(migrations))
     backend.connection.close()
@@ -66,8 +75,8 @@ def _break_stale_lock(connection: psycopg.Connection) -> None:
         connection.execute("DELETE FROM yoyo_lock")
 
 
-def _apply_with_yoyo(url: str) -> list[str]:
-    backend, migrations = _yoyo(url)
+def _apply_with_yoyo(options: Mapping[str, Any]) -> list[str]:
+    backend, migrations = _yoyo(options)
     with backend.lock():
         waiting = backend.to_apply(migrations)
         for migration in waiting:
@@ -93,10 +102,28 @@ def _apply_one(backend, migration) -> None:  # type: ignore[no-untyped-def]  # y
         backend.apply_one(migration)
 
 
-def _yoyo(url: str):  # type: ignore[no-untyped-def]  # yoyo has no types
+def _yoyo(options: Mapping[str, Any]):  # type: ignore[no-untyped-def]  # yoyo has no types
     import yoyo  # only a start with something to apply pays for it
 
-    options = conninfo_to_dict(url)
-    name = quote(str(options.pop("dbname", "")))
-    uri = f"postgresql+psycopg:///{name}?{urlencode(options)}"
+    uri = f"postgresql+psycopg:///?{urlencode(options)}"  # a name of the database before the query it would not decode
     return yoyo.get_backend(uri), yoyo.read_migrations(str(MIGRATIONS))
+
+
+def _options(url: str) -> dict[str, Any]:
+    """What libpq reads in the URL. Raises ConfigError, which quotes no more of it than the name of an option."""
+    wrong = "libpq cannot read it"
+    try:
+        options = conninfo_to_dict(url)
+        if "@" not in str(options.get("host", ""))[1:]:  # else the end of a password that holds one
+            return options
+    except psycopg.ProgrammingError as error:
+        if option := re.search(r'invalid URI query parameter: "\w+"', str(error)):
+            wrong = option[0]
+    raise ConfigError(
+        f"{_SETTING} is not an address of PostgreSQL: {wrong}. Write postgresql://user:password@host:5432/name, the "
+        "password's special characters as %40 and so on."
+    )
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).strip().partition("\n")[0]

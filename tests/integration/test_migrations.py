@@ -11,6 +11,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from managed_files import migrate
+from managed_files.errors import ConfigError
 
 _WAITING = "SELECT count(*) FROM pg_locks WHERE relation = '_yoyo_migration'::regclass AND NOT granted"
 
@@ -50,3 +51,31 @@ def test_a_migration_killed_before_it_is_noted_is_applied_again(rolled_back: str
         until(lambda: holder.execute(_WAITING).fetchone() != (0,))
         process.kill()
     assert set(migrate.apply(rolled_back)) == migrate.known()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://me:s3cret@db/files", "libpq cannot read it"),
+        ("postgresql+psycopg://me:s3cret@db/files", "libpq cannot read it"),
+        ("postgresql://me:p@s3cret@127.0.0.1/files", "libpq cannot read it"),
+        ("postgresql://me:s3cret@db/files?schema=public", 'invalid URI query parameter: "schema"'),
+        ("postgresql://me:s3cret@127.0.0.1:1/files", "Connection refused"),
+    ],
+)
+def test_an_address_that_is_none_is_told_without_its_password(url: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        migrate.apply(url)
+    assert (said in refused.value.message, "s3cret" in refused.value.message) == (True, False)
+
+
+def test_a_database_may_have_any_name(server_url: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute('DROP DATABASE IF EXISTS "my %40 files"')
+        admin.execute('CREATE DATABASE "my %40 files"')
+    assert set(migrate.apply(make_conninfo(server_url, dbname="my %40 files"))) == migrate.known()
+
+
+def test_a_user_without_rights_is_told_what_is_missing(rolled_back: str) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be brought up to date.*GRANT CREATE ON SCHEMA public"):
+        migrate.apply(make_conninfo(rolled_back, options="-c default_transaction_read_only=on"))
