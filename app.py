@@ -12,6 +12,7 @@ from werkzeug.routing import MapAdapter
 
 from managed_files import migrate
 from managed_files.database import Database
+from managed_files.errors import ConfigError
 from managed_files.fanout import Fanout
 from managed_files.keys import KeyRepository
 from managed_files.local_postgres import LocalPostgres
@@ -82,7 +83,7 @@ class LeanFlask(Flask):
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application. Without settings they are read from the file that `config_path` finds."""
     observe.configure_logging()
-    settings = settings or load(config_path(), CATALOG)
+    settings = settings or configured()
     url = database_url(settings)
     migrate.apply(url)
     gateway = build_gateway(settings, url)
@@ -124,6 +125,16 @@ def build_gateway(settings: Settings, url: str) -> Gateway:
         lines=lines,
         upstream=upstream,
     )
+
+
+def configured() -> Settings:
+    """What the configuration file says. Its variables count for libraries too, such as google-auth. ConfigError."""
+    settings = load(config_path(), CATALOG)
+    try:
+        os.environ.update(settings.variables)
+    except ValueError as error:
+        raise ConfigError(f"environment_variables: {error}") from error
+    return settings
 
 
 def config_path() -> Path:

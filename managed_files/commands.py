@@ -8,12 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
-from app import Gateway, build_gateway, config_path, database_url
+from app import Gateway, build_gateway, configured, database_url
 from managed_files import migrate
 from managed_files.database import Row
 from managed_files.keys import NewKey, digest, seconds_of
-from managed_files.providers.registry import CATALOG
-from managed_files.settings import Settings, load
+from managed_files.settings import Settings
 from managed_files.web import observe
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -81,7 +80,7 @@ def _is_token(name: str) -> bool:
 @contextmanager
 def _settings_and_url() -> Iterator[tuple[Settings, str]]:
     observe.configure_logging()
-    settings = load(config_path(), CATALOG)
+    settings = configured()
     yield settings, database_url(settings)
 
 

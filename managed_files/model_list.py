@@ -14,7 +14,7 @@ from managed_files.records import Account, Deployment, Parameter
 
 log = logging.getLogger(__name__)
 
-_REFERENCE = "os.environ/"
+REFERENCE = "os.environ/"
 _NUMBERS = ("timeout", "stream_timeout", "weight", "rpm", "tpm", "max_connections")
 _COMMON = ("model", "account", "extra_headers", "drop_params", *_NUMBERS)  # every provider's entries may have them
 
@@ -40,8 +40,8 @@ class Environment:
             return {key: self.filled(inner, f"{where}.{key}") for key, inner in value.items()}
         if isinstance(value, list):
             return [self.filled(inner, f"{where}[{index}]") for index, inner in enumerate(value)]
-        if isinstance(value, str) and value.startswith(_REFERENCE):
-            return self._variable(value.removeprefix(_REFERENCE), where)
+        if isinstance(value, str) and value.startswith(REFERENCE):
+            return self._variable(value.removeprefix(REFERENCE), where)
         return value
 
     def _variable(self, name: str, where: str) -> str:
@@ -76,14 +76,19 @@ def _deployment(
     name: str, raw: Mapping[str, Any], where: str, catalog: Catalog, environment: Environment
 ) -> Deployment | None:
     target = environment.filled(raw.get("model"), f"{where}.model")
-    if not isinstance(target, str) or not target:
+    if not isinstance(target, str) or not target.rpartition("/")[2]:
         raise ConfigError(
             f"{where}.model is missing. Give it as provider/model, for example vertex_ai/gemini-2.0-flash."
         )
     provider, model = _provider_of(target, raw, catalog)
-    if provider is None or "*" in name:
+    if "*" in name + target:
+        log.warning("%s: %s is left out: only models that have an entry of their own are served", where, target)
+        return None
+    if provider is None:
         log.warning("%s: %s is left out: no provider of this gateway serves it", where, target)
         return None
+    if "/" in target and model == target:
+        log.warning("%s: %s is taken for a model of an OpenAI-compatible server: openai/%s", where, target, target)
     if not isinstance(raw.get("extra_headers") or {}, dict):
         raise ConfigError(f"{where}.extra_headers has to be a mapping of names to values.")
     if not isinstance(raw.get("drop_params") or False, bool):
@@ -164,9 +169,9 @@ def _mark(parameter: Parameter, params: Mapping[str, Any], raw: Mapping[str, Any
         return ""
     if not parameter.secret:
         return str(value)
-    if isinstance(text, str) and text.startswith(_REFERENCE):
+    if isinstance(text, str) and text.startswith(REFERENCE):
         return text
     if text is None:
-        return _REFERENCE + parameter.env[0]
+        return REFERENCE + parameter.env[0]
     literal = text if isinstance(text, str) else json.dumps(text, sort_keys=True)
     return "sha256-" + hashlib.sha256(literal.encode()).hexdigest()[:12]

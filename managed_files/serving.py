@@ -14,11 +14,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from app import config_path, database_url
+from app import configured, database_url
 from managed_files import migrate
 from managed_files.errors import GatewayError
-from managed_files.providers.registry import CATALOG
-from managed_files.settings import load
 from managed_files.web import clients, observe
 
 _STACK_BYTES = 1024 * 1024  # address space, not memory; with a quarter of it, JSON nested 900 deep ends the process
@@ -47,7 +45,7 @@ def on_starting(server: Any) -> None:
     """In the master, before any fork. A configuration that cannot be used ends the start with its reason."""
     observe.configure_logging()
     try:
-        settings = load(config_path(), CATALOG)
+        settings = configured()
         os.environ["DATABASE_URL"] = url = database_url(settings)
         migrate.apply(url)
     except GatewayError as error:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, vali
 from marshmallow.exceptions import SCHEMA
 
 from managed_files.errors import ConfigError
-from managed_files.model_list import Catalog, Environment, deployments_of
+from managed_files.model_list import REFERENCE, Catalog, Environment, deployments_of
 from managed_files.records import Account, Deployment
 from managed_files.router_settings import STRATEGIES, RouterSchema, RouterSettings
 from managed_files.router_settings import parse as parse_router
@@ -47,6 +47,7 @@ class Settings:
     webhook_secret: str | None = field(default=None, repr=False)
     database_connections: int = 8
     router: RouterSettings = field(default_factory=RouterSettings)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def accounts(self) -> dict[str, Account]:
@@ -103,7 +104,7 @@ class ConfigSchema(Schema):
 
     model_list = fields.List(fields.Nested(EntrySchema, unknown=EXCLUDE), required=True)
     general_settings = fields.Nested(GeneralSchema, unknown=EXCLUDE)
-    environment_variables = fields.Dict(keys=fields.String())
+    environment_variables = fields.Dict(keys=fields.String(), allow_none=True)
 
 
 def load(path: Path, catalog: Catalog, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -128,7 +129,8 @@ def parse(raw: Any, catalog: Catalog, environ: Mapping[str, str] = os.environ) -
     """A configuration as plain values to Settings. Unused keys are named in one warning."""
     if not isinstance(raw, dict):
         raise ConfigError("The configuration must be a mapping with the key model_list.")
-    environment = Environment({**environ, **_texts(raw.get("environment_variables"))})
+    variables = _variables(raw.get("environment_variables"), environ)
+    environment = Environment({**environ, **variables})
     used = _used(
         raw.get("general_settings"), GeneralSchema
     )  # what we do not use may refer to variables that are not set
@@ -141,10 +143,9 @@ def parse(raw: Any, catalog: Catalog, environ: Mapping[str, str] = os.environ) -
         raise ConfigError(f"The configuration cannot be used: {_explained(error.messages)}") from error
     deployments, unused = deployments_of(config["model_list"], catalog, environment)
     _warn_unused(_unused_keys(raw) + unused)
-    _warn_of_routing(router, {deployment.model_group for deployment in deployments})
-    return Settings(
-        deployments=deployments, router=router, **_general(config["general_settings"], environment.variables)
-    )
+    values = _general(config["general_settings"], environment.variables)
+    _warn_of_names(router, values.get("default_target_model_names", ()), deployments)
+    return Settings(deployments=deployments, router=router, variables=variables, **values)
 
 
 def _general(given: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
@@ -184,8 +185,15 @@ def _used(section: Any, schema: type[Schema]) -> Any:
     return {key: value for key, value in section.items() if key in schema().fields}
 
 
-def _texts(variables: Any) -> dict[str, str]:
-    return {str(key): str(value) for key, value in variables.items()} if isinstance(variables, dict) else {}
+def _variables(given: Any, environ: Mapping[str, str]) -> dict[str, str]:
+    """`environment_variables` as texts. What is null, or refers to what is not set, is not set either."""
+    if not isinstance(given, dict):
+        return {}
+    texts = {str(name): str(value) for name, value in given.items() if value is not None}
+    filled = {
+        name: environ.get(text.removeprefix(REFERENCE)) for name, text in texts.items() if text.startswith(REFERENCE)
+    }
+    return {name: value for name, value in (texts | filled).items() if value is not None}
 
 
 def _unused_keys(raw: dict[str, Any]) -> list[str]:
@@ -199,14 +207,17 @@ def _unused_keys(raw: dict[str, Any]) -> list[str]:
 
 def _warn_unused(keys: list[str]) -> None:
     if keys:
-        log.warning("configuration keys that this gateway does not use: %s", ", ".join(dict.fromkeys(keys)))
+        log.warning("configuration keys that this gateway does not use: %s", ", ".join(dict.fromkeys(map(str, keys))))
 
 
-def _warn_of_routing(router: RouterSettings, groups: set[str]) -> None:
+def _warn_of_names(router: RouterSettings, targets: Sequence[str], deployments: Sequence[Deployment]) -> None:
+    groups = {deployment.model_group for deployment in deployments}
     if router.routing_strategy not in STRATEGIES:
         log.warning("routing_strategy: %s is not known here, requests are drawn by weight", router.routing_strategy)
     if missing := sorted(router.named() - groups):
         log.warning("fallbacks to models that model_list does not have are passed over: %s", ", ".join(missing))
+    if missing := sorted(set(targets) - groups - {deployment.target for deployment in deployments}):
+        log.warning("default_target_model_names that model_list does not have: %s", ", ".join(missing))
 
 
 def _explained(messages: Any, path: str = "") -> str:

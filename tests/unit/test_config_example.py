@@ -70,7 +70,7 @@ def test_the_defaults_it_tells_are_true(everything: Path) -> None:
     assert (changed(told, true), changed(told.router, true.router)) == (
         {
             *("deployments", "master_key", "database_url", "default_target_model_names", "router"),
-            *("webhook_hosts", "webhook_secret"),
+            *("webhook_hosts", "webhook_secret", "variables"),
         },
         {"fallbacks", "context_window_fallbacks", "default_fallbacks"},
     )

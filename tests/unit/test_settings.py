@@ -109,23 +109,16 @@ def test_a_missing_parameter_is_named_with_its_variable() -> None:
     assert refusal(raw) == ("model_list[0] (gemini).litellm_params.api_key is missing. Add it or set GEMINI_API_KEY.")
 
 
-def test_environment_variables_of_the_file_count_as_the_environment() -> None:
-    raw = one(api_key="os.environ/KEY") | {
-        "environment_variables": {"KEY": "from-file", "MANAGED_FILES_MASTER_KEY": "m"}
-    }
-    found = parsed(raw)
-    assert (found.deployments[0].params["api_key"], found.master_key) == ("from-file", "m")
-
-
 def test_unused_keys_are_named_in_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     raw = {
         "model_list": [GPT | {"model_info": {}, "litellm_params": GPT["litellm_params"] | {"max_budget": 1}}] * 2,
         "litellm_settings": {"callbacks": []},
         "general_settings": {"alerting": []},
+        7: "x",
     }
     parsed(raw)
     assert [record.getMessage() for record in caplog.records] == [
-        "configuration keys that this gateway does not use: general_settings.alerting, "
+        "configuration keys that this gateway does not use: 7, general_settings.alerting, "
         "litellm_settings.callbacks, model_list[].model_info, litellm_params.max_budget"
     ]
 
@@ -142,9 +135,34 @@ def test_an_entry_of_an_unknown_provider_is_left_out(caplog: pytest.LogCaptureFi
     assert ([d.model_group for d in found.deployments], len(caplog.records)) == (["gpt"], 1)
 
 
-def test_a_path_at_a_server_of_ones_own_is_a_model_of_the_openai_api() -> None:
+@pytest.mark.parametrize("name", ["gpt-*", "*", "gpt"])
+def test_an_entry_for_any_model_is_left_out(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    any_model = {"model_name": name, "litellm_params": {"model": "openai/*"}}
+    found = parsed({"model_list": [any_model, GPT]})
+    assert (len(found.deployments), caplog.messages) == (
+        1,
+        [
+            f"model_list[0] ({name}).litellm_params: openai/* is left out: only models that have an entry of their own "
+            "are served"
+        ],
+    )
+
+
+def test_a_path_at_a_server_of_ones_own_is_a_model_of_the_openai_api(caplog: pytest.LogCaptureFixture) -> None:
     [deployment] = parsed(one(model="meta-llama/Llama-3.1-8B", api_base="http://127.0.0.1:8000/v1")).deployments
-    assert (deployment.provider, deployment.model) == ("openai", "meta-llama/Llama-3.1-8B")
+    assert (deployment.provider, deployment.model, len(caplog.messages)) == ("openai", "meta-llama/Llama-3.1-8B", 1)
+
+
+def test_default_targets_that_do_not_exist_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    parsed(with_general(default_target_model_names="gpt, gpt-4o-mini, claude"))
+    assert caplog.messages == ["default_target_model_names that model_list does not have: claude"]
+
+
+@pytest.mark.parametrize(
+    "section", ["general_settings", "router_settings", "litellm_settings", "environment_variables"]
+)
+def test_a_section_may_be_empty(section: str) -> None:
+    assert parsed({"model_list": [GPT], section: None}) == parsed({"model_list": [GPT]})
 
 
 @pytest.mark.parametrize("names", ["gpt, gemini ,", ["gpt", "gemini"]])
@@ -196,6 +214,7 @@ def test_numbers_for_texts_are_texts() -> None:
         (with_general(webhook_hosts=["a.test", "me@b.test"]), "general_settings.webhook_hosts[1]: Write host or host:"),
         (with_general(max_file_size_mb="big"), "general_settings.max_file_size_mb: Not a valid integer."),
         ({"model_list": [GPT], "general_settings": "x"}, "general_settings: Invalid input type."),
+        (one(model="openai/"), "model_list[0] (gpt).litellm_params.model is missing."),
         (one(timeout="soon"), "model_list[0] (gpt).litellm_params.timeout"),
         (one(extra_headers=["x"]), "model_list[0] (gpt).litellm_params.extra_headers has to be a mapping"),
         (one(api_base=["x"]), "model_list[0] (gpt).litellm_params.api_base"),
