@@ -26,6 +26,7 @@ from managed_files.services.routing import NO_COPY, usable
 from managed_files.upstream import Upstream, pieces
 
 _TIMEOUT = 600.0  # seconds without a byte from the provider
+_LOOKED_AT = 256  # bytes
 
 
 @dataclass(slots=True)
@@ -74,6 +75,10 @@ class Calls:
         answer = wire.send("POST", endpoint.url, headers=endpoint.headers, body=payload, stream=stream)
         headers = {"x-managed-files-dropped-params": ", ".join(map(quote, dropped))} if dropped else {}
         if dialect.passthrough and not stream:
+            if (
+                answer.content[:_LOOKED_AT].lstrip()[:1] != b"{"
+            ):  # of an answer that goes on unread, all that is checked
+                raise wire.nonsense("something that is not a JSON object")
             done(None)
             return ChatAnswer([bytes(answer.content)], "application/json", headers)
         exchange = _exchange(body, deployment)
