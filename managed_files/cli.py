@@ -43,9 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     listen = argparse.ArgumentParser(add_help=False)
     listen.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    listen.add_argument("--port", type=int, default=4000, help="port to listen on (default: %(default)s)")
-    listen.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
-    listen.add_argument("--threads", type=int, default=1024, help="requests at once a worker (default: %(default)s)")
+    listen.add_argument("--port", type=_port, default=4000, help="port to listen on (default: %(default)s)")
+    listen.add_argument("--workers", type=_count, default=1, help="processes (default: %(default)s)")
+    listen.add_argument("--threads", type=_count, default=1024, help="requests at once a worker (default: %(default)s)")
     parser = argparse.ArgumentParser(prog="managed_files", description="One file id for every LLM provider.")
     parser.add_argument("--version", action="version", version=__version__)
     names = parser.add_subparsers(required=True)
@@ -61,6 +61,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_keys(names.add_parser("keys", help="make, list and revoke API keys"), common)
     batches.add_to(names.add_parser("batches", help="submit, watch and fetch batches at a running gateway"))
     return parser
+
+
+def _port(text: str) -> int:
+    if 0 <= int(text) <= 65_535:
+        return int(text)
+    raise argparse.ArgumentTypeError("a port is a number up to 65535")
+
+
+def _count(text: str) -> int:
+    """gunicorn would listen with no worker to answer."""
+    if int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError("at least one is needed")
 
 
 def _add_keys(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:

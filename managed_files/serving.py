@@ -25,7 +25,8 @@ _WEAK_KEY_LENGTH = 16
 log = logging.getLogger("managed_files.serving")
 
 _host = os.environ.get("MANAGED_FILES_HOST", "127.0.0.1")
-bind = [f"{_host}:{os.environ.get('MANAGED_FILES_PORT', '4000')}"]
+_name = f"[{_host}]" if ":" in _host and not _host.startswith("[") else _host  # IPv6, as in a URL
+bind = [f"{_name}:{os.environ.get('MANAGED_FILES_PORT', '4000')}"]
 workers = int(os.environ.get("MANAGED_FILES_WORKERS", "1"))
 worker_class = os.environ.get("MANAGED_FILES_WORKER_CLASS", "gthread")
 threads = int(os.environ.get("MANAGED_FILES_THREADS", "1024"))  # one a stream; they exist once they are needed

@@ -1,0 +1,22 @@
+"""What an operator types: numbers that cannot be served, and addresses as people write them."""
+
+import runpy
+
+import pytest
+
+from managed_files import cli
+
+
+@pytest.mark.parametrize("arguments", [["--workers", "0"], ["--threads", "0"], ["--port", "70000"], ["--port", "x"]])
+def test_a_number_that_cannot_be_served_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert (ended.value.code, f"argument {arguments[0]}" in capsys.readouterr().err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("host", "bind"), [("127.0.0.1", "127.0.0.1:4000"), ("::1", "[::1]:4000"), ("[::1]", "[::1]:4000"), ("", ":4000")]
+)
+def test_an_address_of_ipv6_needs_no_brackets(host: str, bind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MANAGED_FILES_HOST", host)
+    assert runpy.run_module("managed_files.serving")["bind"] == [bind]
