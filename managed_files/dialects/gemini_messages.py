@@ -72,8 +72,7 @@ class _Conversation:
         """What the assistant wrote; its thought signature sits on the last text, an empty one if need be."""
         for echo in _ECHOES:
             message.pop(echo, None)
-        texts = self._take_parts(message, where) if message.get("content") else []
-        message.pop("content", None)
+        texts = self._take_parts(message, where) if "content" in message else []
         if refusal := message.pop("refusal", None):
             texts.append({"text": to_text(refusal, f"{where}.refusal")})
         if signature := signature_of(message, where):

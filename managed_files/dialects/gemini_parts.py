@@ -25,11 +25,15 @@ _DETAIL = {
 
 
 def content_parts(content: Any, where: str, *, gemini_3: bool) -> list[dict[str, Any]]:
-    """A message's content, a string or an array of parts. Raises InvalidRequest naming the part below `where`."""
+    """A message's content, a string or an array of parts. Raises InvalidRequest naming the part below `where`.
+
+    Gemini refuses a request that has an empty text, and such a text says nothing.
+    """
     if isinstance(content, str):
-        return [{"text": content}]
-    parts = enumerate(to_list(content, where))
-    return [_part(present(part, f"{where}[{i}]"), f"{where}[{i}]", gemini_3) for i, part in parts]
+        return [{"text": content}] if content else []
+    numbered = enumerate(to_list(content, where))
+    parts = [_part(present(part, f"{where}[{i}]"), f"{where}[{i}]", gemini_3) for i, part in numbered]
+    return [part for part in parts if part.get("text") != ""]
 
 
 def _part(part: dict[str, Any], where: str, gemini_3: bool) -> dict[str, Any]:

@@ -74,6 +74,7 @@ class Contents:
         for part in (request.get("systemInstruction") or {}).get("parts", ()):
             if "text" not in part:
                 raise invalid("System instruction should contain only text parts.")
+            _check_text(part)
         seen: list[Attachment | str] = []
         text = ""
         for number, content in enumerate(contents, start=1):
@@ -95,6 +96,7 @@ class Contents:
             if len(kinds) != 1:
                 raise invalid(f"{UNABLE} a part of content block {number} must have one initialized field: required.")
             if "text" in part:
+                _check_text(part)
                 texts.append(part["text"])
             elif "inlineData" in part:
                 seen.append(self._media.inline(part["inlineData"]))
@@ -118,6 +120,12 @@ class Contents:
             given = part.get("thoughtSignature")
             if given is not None and not _genuine(given, part["functionCall"]["name"]):
                 raise invalid("Corrupted thought signature.")
+
+
+def _check_text(part: Json) -> None:
+    """A signature may come, and go back, in a part that says nothing else."""
+    if not part["text"] and "thoughtSignature" not in part:
+        raise invalid(f"{UNABLE} it has an empty text parameter. Add a value to the parameter and try again.")
 
 
 def supported(mime_type: str | None) -> str:

@@ -81,6 +81,23 @@ def test_turns_of_one_role_are_merged() -> None:
     ]
 
 
+def test_an_empty_text_is_none() -> None:
+    empty = {"type": "text", "text": ""}
+    turns = (
+        {"role": "system", "content": ""},
+        user([empty, {"type": "text", "text": "a"}]),
+        {"role": "assistant", "content": [empty]},
+        {"role": "assistant", "content": ""},
+        user(""),
+        user("b"),
+    )
+    assert request(*turns) == {"contents": [{"role": "user", "parts": [{"text": "a"}, {"text": "b"}]}]}
+
+
+def test_a_result_may_be_empty() -> None:
+    assert contents(calls(call("c")), result("c", ""))[1] == ("user", [function_response("c", output="")])
+
+
 def test_an_assistant_may_have_refused() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "refusal", "refusal": "b"}]
     assert contents({"role": "assistant", "content": parts, "refusal": "c"}) == [
@@ -214,6 +231,7 @@ def test_gemini_3_gets_a_stand_in_on_the_first_call_of_a_step(model: str, signat
         ([{"content": "a"}], "messages[0].role"),
         ([user(None)], "messages[0].content"),
         ([user(5)], "messages[0].content"),
+        ([user("")], "messages"),
         (["Hi"], "messages[0]"),
         ([{"role": "system", "content": "only this"}], "messages"),
         (

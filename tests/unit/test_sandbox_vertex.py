@@ -191,6 +191,8 @@ REFUSED = [
     ({"contents": [{"role": "assistant", "parts": [{"text": "x"}]}]}, "valid role: user, model"),
     ({"contents": [{"role": "user", "parts": []}]}, "at least one parts field"),
     ({"contents": [{"role": "user", "parts": [{"text": "x", "inlineData": {}}]}]}, "one initialized field"),
+    ({"contents": [{"role": "user", "parts": [{"text": ""}]}]}, "has an empty text parameter"),
+    ({"contents": HELLO, "systemInstruction": {"parts": [{"text": ""}]}}, "has an empty text parameter"),
     ({"contents": document(mime_type=None)}, "must have a mimeType parameter"),
     ({"contents": document(mime_type="application/zip")}, "mimeType parameter with value application/zip"),
     ({"contents": document("file-123")}, "Unsupported file URI type: file-123"),
