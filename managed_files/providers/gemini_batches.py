@@ -15,7 +15,7 @@ from managed_files.providers.gemini_operations import inlined_in, metadata_of, o
 from managed_files.providers.google_batches import count_of, message_of, objects_in, refused_line, state_of
 from managed_files.providers.line_file import LineFile
 from managed_files.providers.wire import Wire
-from managed_files.records import Deployment
+from managed_files.records import CopyState, Deployment
 
 _PROVIDER = "gemini"
 _MIME_TYPE = "application/jsonl"
@@ -50,7 +50,9 @@ class GeminiBatches(BatchApi):
         uri = self._input(order.part_id)
         self._files.delete(uri)  # what an interrupted attempt left holds the name
         with LineFile(order.lines or ()) as lines:
-            self._files.store(uri, f"{order.part_id}.jsonl", _MIME_TYPE, lines, lines.size())
+            file = self._files.store(uri, f"{order.part_id}.jsonl", _MIME_TYPE, lines, lines.size())
+        if (state := self._files.settled(uri, file)) is not CopyState.READY:  # a batch of it would be refused
+            raise ProviderFailed(_PROVIDER, f"{_PROVIDER}: the batch's file is {state.value}.", retryable=True)
         batch = {"displayName": order.part_id, "inputConfig": {"fileName": f"files/{uri.rpartition('/')[2]}"}}
         url = f"{self._files.url(path_of(order.deployment.model))}:batchGenerateContent"
         name = self._call("POST", url, {"batch": batch}).get("name")

@@ -21,6 +21,8 @@ _BASE = re.compile(r"(.*?)/*(?:/(v1(?:alpha|beta)?))?/*")
 _LONGEST_DISPLAY_NAME = 512
 _STATES = {"PROCESSING": CopyState.PROCESSING, "STATE_UNSPECIFIED": CopyState.PROCESSING, "FAILED": CopyState.FAILED}
 
+_LOOKS = (0.25, 0.5, 1.0, 2.0, 4.0, *(8.0,) * 7)  # seconds between two looks at a file that is being processed
+
 File = Mapping[str, Any]
 
 
@@ -85,6 +87,16 @@ class GeminiFiles:
                 return None
             raise
         return file
+
+    def settled(self, uri: str, file: File | None) -> CopyState:
+        """Its state once it is processed, or after a minute. `file`: as the upload's last answer told it."""
+        state = state_of(file or self.get(uri) or {})
+        for seconds in _LOOKS:
+            if state is not CopyState.PROCESSING:
+                break
+            self._pause(seconds)
+            state = state_of(self.get(uri) or {})
+        return state
 
     def delete(self, uri: str) -> None:
         """Already gone is success."""

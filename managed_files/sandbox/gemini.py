@@ -27,9 +27,9 @@ ProjectHandler = Callable[[Request, str], Reply]
 class GeminiSandbox(BatchSteering, Server):
     """The API with `api_keys` (key → project; keys of one project share its files) and the usual models.
 
-    `file_life`: seconds. `processing`: how often a video or a sound is looked at before it is usable. `granularity`:
-    bytes of which a chunk has to be a multiple. `max_request_bytes`: of a prompt, what stands in it included.
-    `keep_up_to`: larger files are measured but not kept on disk.
+    `file_life`: seconds. `processing`: how often a video, a sound or a batch's input is looked at before it is usable.
+    `granularity`: bytes of which a chunk has to be a multiple. `max_request_bytes`: of a prompt, what stands in it
+    included. `keep_up_to`: larger files are measured but not kept on disk.
     """
 
     def __init__(

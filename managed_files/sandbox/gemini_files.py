@@ -20,7 +20,7 @@ HOST = "https://generativelanguage.googleapis.com"  # stands in every URI, whate
 BROKEN = b"BROKEN"  # a file that begins so cannot be processed
 GENERATED = "batch-"  # how the names of the files begin that Google makes
 LIFE = 48 * 3600.0
-_SLOW = ("video/", "audio/")
+_SLOW = ("video/", "audio/", "application/jsonl")
 
 
 @dataclass
@@ -89,13 +89,14 @@ class StoredFile:
 class FileStore(KeptFiles[StoredFile]):
     """All files of all projects, and the file routes' handlers.
 
-    `life`: seconds that a file lives. `processing`: how often a video or a sound is looked at before it is usable.
+    `life`: seconds that a file lives. `processing`: how often a video, a sound or a batch's input is looked at
+    before it is usable.
     """
 
     def __init__(self, shelf: Shelf, life: float, processing: int):
         super().__init__(shelf)
         self._life = life
-        self._processing = processing
+        self.processing = processing
 
     def check_free(self, file_id: str) -> None:
         """Names are shared by all projects. Raises a 409."""
@@ -106,7 +107,7 @@ class FileStore(KeptFiles[StoredFile]):
         """A new file. `meta`: the checked `file` of the upload's start. Raises a 409."""
         now = time.time()
         file_id = str(meta.get("name") or f"files/{secrets.token_hex(6)}").removeprefix("files/")
-        looks = self._processing if mime_type.startswith(_SLOW) else 0
+        looks = self.processing if mime_type.startswith(_SLOW) else 0
         name = str(meta.get("displayName", ""))
         file = StoredFile(file_id, project, name, mime_type, blob, now, now + self._life, looks)
         self.check_free(file_id)

@@ -50,6 +50,13 @@ def test_the_lines_become_a_file_under_a_name_of_ours(bench: GeminiBatchBench) -
     )
 
 
+def test_an_input_is_processed_before_a_batch_can_read_it(bench: GeminiBatchBench) -> None:
+    bench.sandbox.store.processing = 1
+    job = bench.ended([bench.body("one")])
+
+    assert bench.outcomes(job) == {"0": 200}
+
+
 def test_the_lines_are_read_once(bench: GeminiBatchBench) -> None:
     order = bench.order([bench.body("one"), bench.body("two")])
     job = bench.seen(bench.api.create(replace(order, lines=iter(list(order.lines or ())))))
