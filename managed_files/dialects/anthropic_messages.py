@@ -66,8 +66,7 @@ class _Conversation:
             message.pop(echo, None)
         native = native_content(message, where)
         blocks = thinking_blocks(message, where) + _blocks(message, where)
-        if refusal := message.pop("refusal", None):
-            blocks.append({"type": "text", "text": to_text(refusal, f"{where}.refusal")})
+        blocks += content_blocks(to_text(message.pop("refusal", ""), f"{where}.refusal"), where)
         blocks += self._called(message, where)
         self._calls |= {str(block.get("id")) for block in native if block["type"] == "tool_use"}
         return native or blocks

@@ -21,12 +21,12 @@ _OF_DOCUMENTS = ("title", "context", "citations")
 
 
 def content_blocks(content: Any, where: str) -> list[Json]:
-    """A message's content, a string or an array of parts. Anthropic refuses empty texts, which say nothing anyway."""
+    """A message's content, a string or an array of parts. Anthropic refuses blank texts, which say nothing anyway."""
     if isinstance(content, str):
-        return [{"type": "text", "text": content}] if content else []
+        return [{"type": "text", "text": content}] if content.strip() else []
     parts = enumerate(to_list(content, where))
     blocks = [_block(present(part, f"{where}[{i}]"), f"{where}[{i}]") for i, part in parts]
-    return [block for block in blocks if block.get("text") != ""]
+    return [block for block in blocks if block.get("text", "said").strip()]
 
 
 def _block(part: Json, where: str) -> Json:

@@ -64,7 +64,9 @@ def test_consecutive_messages_of_one_role_are_one() -> None:
 
 
 def test_empty_texts_are_left_out() -> None:
-    assert turns(user([text(""), text("a")]), assistant(""), user("b")) == [("user", [text("a"), text("b")])]
+    assert turns(user([text(""), text("\n"), text("a ")]), assistant(" "), user("b")) == [
+        ("user", [text("a "), text("b")])
+    ]
 
 
 def test_a_refusal_was_said() -> None:
