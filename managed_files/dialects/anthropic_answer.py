@@ -29,7 +29,10 @@ class _Open:
 
 
 class AnswerReader:
-    """Turns the events of a stream into deltas of OpenAI's. A whole answer is read as a stream of whole blocks."""
+    """Turns the events of a stream into deltas of OpenAI's. A whole answer is read as a stream of whole blocks.
+
+    What OpenAI's deltas have no rule for comes once, at the end: clients put two of them together each in its own way.
+    """
 
     def __init__(self, exchange: Exchange):
         self._exchange = exchange
@@ -38,6 +41,7 @@ class AnswerReader:
         self._calls = 0
         self._written = 0  # letters of text so far
         self._end: Json = {}
+        self._notes: dict[str, list[Json]] = {}
 
     def start(self, index: int, block: Json) -> Json:
         """The delta that a new block opens with, in the shape of a chunk's `delta`; {} for nothing."""
@@ -81,12 +85,12 @@ class AnswerReader:
         match block["type"]:
             case "text":
                 block["text"] += grown
-                return self._cited(block, ended.begins)
+                self._note_citations(block, ended.begins)
             case "thinking":
                 block["thinking"] += grown
-                return {"thinking_blocks": [block]} if block.get("signature") else {}
+                self._note("thinking_blocks", [block] if block.get("signature") else [])
             case "redacted_thinking":
-                return {"thinking_blocks": [block]}
+                self._note("thinking_blocks", [block])
             case "tool_use" | "server_tool_use" if grown:
                 block["input"] = _parsed(grown)
             case "tool_use":
@@ -98,11 +102,12 @@ class AnswerReader:
         self._end |= {name: told[name] for name in ("stop_reason", "stop_details") if told.get(name)}
 
     def last(self) -> Json:
-        """The delta after all blocks: why Claude refused, and what the next turn needs beside OpenAI's fields."""
+        """The delta after all blocks: why Claude refused, what it cited, and what the next turn needs beside OpenAI's
+        fields."""
         reason = self._end.get("stop_reason")
         why = (self._end.get("stop_details") or {}).get("explanation") or "Claude declined to answer."
         refusal = {"refusal": why} if reason == "refusal" else {}
-        return {**refusal, **extra_content(self._done, reason)}
+        return {**refusal, **self._notes, **extra_content(self._done, reason)}
 
     def finish_reason(self) -> str:
         """OpenAI's word. pause_turn is `stop`: the turn is the client's, which may send the message back as it is."""
@@ -129,7 +134,7 @@ class AnswerReader:
             return {"tool_calls": [{"index": grown.call, "function": {"arguments": arguments}}]}
         return {"function_call": {"arguments": arguments}} if grown.call == 0 else {}
 
-    def _cited(self, block: Json, begins: int) -> Json:
+    def _note_citations(self, block: Json, begins: int) -> None:
         """`citations` are Anthropic's own; those of web pages are OpenAI's `annotations` as well."""
         cited = block.get("citations") or []
         place = {"start_index": begins, "end_index": begins + len(block["text"])}
@@ -138,7 +143,12 @@ class AnswerReader:
             for it in cited
             if it.get("url")
         ]
-        return {**({"citations": cited} if cited else {}), **({"annotations": notes} if notes else {})}
+        self._note("citations", cited)
+        self._note("annotations", notes)
+
+    def _note(self, name: str, found: list[Json]) -> None:
+        if found:
+            self._notes.setdefault(name, []).extend(found)
 
 
 def _if_any(name: str, text: str) -> Json:

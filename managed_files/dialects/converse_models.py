@@ -18,7 +18,7 @@ _CLAUDE = re.compile(r"(?:^|[./])anthropic\.")
 _NOVA = re.compile(r"(?:^|[./])amazon\.nova")
 _NOVA_2 = re.compile(r"(?:^|[./])amazon\.nova-2")
 _GPT = re.compile(r"(?:^|[./])openai\.")
-# An older Claude's thinking is asked for in tokens; these are LiteLLM's numbers, that people move their settings over with.
+# An older Claude thinks so many tokens; these are LiteLLM's numbers, that people move their settings over with.
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 2048, "high": 4096, "xhigh": 8192}
 _CLAUDE_EFFORTS = {"minimal": "low"} | {name: name for name in ("low", "medium", "high", "xhigh", "max")}
 _NOVA_EFFORTS = ("low", "medium", "high")
@@ -51,9 +51,10 @@ def _of_claude(model: str, effort: Any) -> dict[str, Any]:
     known: dict[str, Any] = _CLAUDE_EFFORTS if adaptive else _BUDGETS
     if not isinstance(effort, str) or effort not in known:
         raise Inexpressible(f"{model} has no reasoning effort {effort!r}.", param="reasoning_effort")
-    if not adaptive:
-        return {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": known[effort]}}}
-    return {"additionalModelRequestFields": {"thinking": {"type": "adaptive"}}, "outputConfig": {"effort": known[effort]}}
+    if adaptive:
+        config = {"outputConfig": {"effort": known[effort]}}
+        return {"additionalModelRequestFields": {"thinking": {"type": "adaptive"}}, **config}
+    return {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": known[effort]}}}
 
 
 def _reasoning(effort: Any) -> dict[str, Any]:

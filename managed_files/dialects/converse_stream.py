@@ -14,9 +14,14 @@ from managed_files.dialects.sse import DONE, error_event, event
 
 Json = dict[str, Any]
 
+_AT_THE_END = ("thinking_blocks", "images")
+
 
 class ConverseStream:
-    """One streamed answer: a chunk per event that says something, the finish reason, usage, `[DONE]`."""
+    """One streamed answer: a chunk per event that says something, the finish reason, usage, `[DONE]`.
+
+    What OpenAI's deltas have no rule for comes once, at the end: clients put two of them together each in its own way.
+    """
 
     def __init__(self, exchange: Exchange):
         from botocore.eventstream import EventStreamBuffer, ParserError  # botocore costs memory: first use only
@@ -28,6 +33,7 @@ class ConverseStream:
         self._calls = 0
         self._usage: Json | None = None
         self._extras: Json = {}
+        self._last: dict[str, list[Json]] = {}
         self._stopped = False
         self._failed = False
 
@@ -66,7 +72,7 @@ class ConverseStream:
                 message = str(headers.get(":error-message") or "Bedrock broke off the answer.")
                 return self._fail(message, code=str(headers[":error-code"]))
             case _:
-                deltas = self._deltas(headers[":event-type"], json.loads(payload))
+                deltas = filter(None, map(self._kept, self._deltas(headers[":event-type"], json.loads(payload))))
                 return b"".join(self._chunk([_choice(delta)]) for delta in deltas) + self._end(headers, payload)
 
     def _end(self, headers: Json, payload: bytes) -> bytes:
@@ -75,9 +81,16 @@ class ConverseStream:
         stop = json.loads(payload)
         self._stopped, reason = True, stop["stopReason"]
         self._extras |= extras(stop)
-        delta = {"refusal": told} if (told := refusal(reason)) else {}
+        delta = {**self._last, **({"refusal": told} if (told := refusal(reason)) else {})}
         word = finish_reason(reason, called=self._calls > 0, functions=self._exchange.functions)
         return self._chunk([_choice(delta, word)])
+
+    def _kept(self, delta: Json) -> Json:
+        """What of the delta is told now."""
+        for name in _AT_THE_END:
+            if name in delta:
+                self._last.setdefault(name, []).extend(delta.pop(name))
+        return delta
 
     def _deltas(self, kind: str, told: Json) -> list[Json]:
         match kind:

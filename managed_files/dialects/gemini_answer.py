@@ -21,13 +21,17 @@ _ORDINARY = {"STOP", "FINISH_REASON_UNSPECIFIED"} | _LENGTH
 
 
 class CandidateReader:
-    """Reads one candidate, in one piece or in many, and remembers what its finish reason depends on."""
+    """Reads one candidate, in one piece or in many, and remembers what its finish reason depends on.
+
+    What OpenAI's deltas have no rule for comes once, at the end: clients put two of them together each in its own way.
+    """
 
     def __init__(self, index: int, exchange: Exchange):
         self.index = index
         self.finished: str | None = None  # Gemini's own word, once it came
         self._exchange = exchange
         self._calls = 0
+        self._last: Json = {}
 
     def read(self, candidate: Json) -> Json:
         """The delta that this piece adds, in the shape of a chunk's `delta`; {} for nothing."""
@@ -39,6 +43,10 @@ class CandidateReader:
             if reason not in _ORDINARY:
                 delta["refusal"] = _because(f"Gemini ended the answer: {reason}", candidate.get("finishMessage"))
         return delta
+
+    def last(self) -> Json:
+        """The delta after all others: images, and the signature of what was said."""
+        return self._last
 
     def finish_reason(self) -> str:
         """OpenAI's word. Gemini says STOP after a tool call too; the odd ends are `stop` with a reason in `refusal`."""
@@ -56,14 +64,14 @@ class CandidateReader:
             self._read_call(part["functionCall"], signature, delta)
             return
         if signature:
-            delta["extra_content"] = extra_content(signature)
+            self._last["extra_content"] = extra_content(signature)
         if "text" in part:
             field = "reasoning_content" if part.get("thought") else "content"
             delta[field] = delta.get(field, "") + part["text"]
         elif "inlineData" in part:  # only image models send it, whether asked or not
             blob = part["inlineData"]
             url = f"data:{blob['mimeType']};base64,{blob['data']}"
-            delta.setdefault("images", []).append({"type": "image_url", "image_url": {"url": url}})
+            self._last.setdefault("images", []).append({"type": "image_url", "image_url": {"url": url}})
 
     def _read_call(self, call: Json, signature: str | None, delta: Json) -> None:
         place, self._calls = self._calls, self._calls + 1
@@ -84,7 +92,7 @@ class CandidateReader:
 def choice(candidate: Json, index: int, exchange: Exchange) -> Json:
     """A whole candidate as a choice of `chat.completion`."""
     reader = CandidateReader(index, exchange)
-    delta = reader.read(candidate)
+    delta = reader.read(candidate) | reader.last()
     for call in delta.get("tool_calls", ()):
         del call["index"]
     called = "tool_calls" in delta or "function_call" in delta or "refusal" in delta

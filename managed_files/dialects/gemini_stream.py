@@ -34,10 +34,9 @@ class GeminiStream:
             return b""
         if broken is not None or not self._complete():
             return self._fail(broken or "Gemini's stream ended before the answer was complete.")
-        reasons = {index: reader.finish_reason() for index, reader in sorted(self._readers.items())}
-        if self._blocked:
-            reasons = {0: "content_filter"}
-        last = self._chunk([_choice(index, {}, finish_reason=reason) for index, reason in reasons.items()])
+        readers = sorted(self._readers.items())
+        ends = [_choice(index, reader.last(), finish_reason=reader.finish_reason()) for index, reader in readers]
+        last = self._chunk([_choice(0, {}, finish_reason="content_filter")] if self._blocked else ends)
         total = self._chunk([], self._usage) if self._exchange.include_usage else b""
         return last + total + DONE
 

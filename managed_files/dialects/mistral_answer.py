@@ -19,7 +19,7 @@ class ChoiceReader:
     """Reads one choice, in one piece or in many.
 
     Text and thoughts have fields that clients know. What else the next turn needs, signatures and other chunks, goes
-    into `extra_content`, each time with all that came before, because clients replace what they do not know.
+    into `extra_content`, once at the end: clients put two of them together each in its own way.
     """
 
     def __init__(self, index: int, exchange: Exchange):
@@ -38,6 +38,10 @@ class ChoiceReader:
             self._calls.read(call, delta)
         return delta
 
+    def last(self) -> Json:
+        """What the last delta adds."""
+        return {"extra_content": {"mistral": self._extra}} if self._extra else {}
+
     def finish_reason(self) -> str:
         """OpenAI's word; what Mistral may add to its own is a `stop`."""
         reason = _REASONS.get(str(self.finished), "stop")
@@ -50,20 +54,16 @@ class ChoiceReader:
             case "thinking":
                 _add(delta, "reasoning_content", "".join(part.get("text", "") for part in chunk["thinking"]))
                 if chunk.get("signature"):
-                    self._add_extra(delta, {"signature": chunk["signature"]})
+                    self._extra["signature"] = chunk["signature"]
             case _:
-                self._add_extra(delta, {"chunks": [*self._extra.get("chunks", ()), chunk]})
-
-    def _add_extra(self, delta: Json, extra: Json) -> None:
-        self._extra = {**self._extra, **extra}
-        delta["extra_content"] = {"mistral": self._extra}
+                self._extra.setdefault("chunks", []).append(chunk)
 
 
 def choice(given: Json, exchange: Exchange) -> Json:
     """A whole choice of `chat.completion`."""
     reader = ChoiceReader(given.get("index", 0), exchange)
     reader.finished = given.get("finish_reason")
-    delta = reader.read(_message(given))
+    delta = reader.read(_message(given)) | reader.last()
     for call in delta.get("tool_calls", ()):
         del call["index"]
     called = "tool_calls" in delta or "function_call" in delta

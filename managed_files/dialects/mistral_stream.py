@@ -65,8 +65,9 @@ class MistralStream:
         delta = reader.read(choice["delta"])
         if first:
             delta = {"role": "assistant", "content": "", **delta}
-        ends = choice.get("finish_reason")
-        reader.finished = ends or reader.finished
+        if ends := choice.get("finish_reason"):
+            reader.finished = ends
+            delta |= reader.last()
         probabilities = logprobs(choice)
         if not (delta or ends or probabilities):
             return None

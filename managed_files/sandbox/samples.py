@@ -5,7 +5,6 @@ from typing import Any
 
 from managed_files.sandbox.answers import Json
 
-
 _DEEP = 2  # references below one another, after which a schema that names itself is left by the shortest way
 _BOTTOMLESS = 50
 

@@ -11,6 +11,7 @@ from managed_files.dialects.registry import DIALECTS
 from managed_files.dialects.sse import SseDecoder
 from tests.anthropic_events import EXCHANGE, Json, begin, block, call, end, text, thought, translate, wire
 from tests.openai_schema import assert_valid
+from tests.openai_stream import assembled, of_a_whole
 
 TEXTS = st.text(st.sampled_from("aé\n\u2028😀"), max_size=4)
 CITATION = {"type": "web_search_result_location", "url": "https://e.com", "title": "t", "cited_text": "x"}
@@ -55,38 +56,13 @@ def whole_block(index: int, made: Any) -> Json:
             return {"type": kind, "id": f"toolu_{index}", "name": "f", "input": value}
 
 
-def assemble(values: list[Json]) -> Json:
-    """What a client makes of the deltas: texts and lists grow, calls by their index, everything else is replaced."""
-    message: Json = {"refusal": None}
-    for delta in (c["delta"] for value in values for c in value["choices"]):
-        for key, value in delta.items():
-            if key == "tool_calls":
-                grow_calls(message.setdefault(key, []), value)
-            else:
-                grows = isinstance(value, str | list) and message.get(key) is not None
-                message[key] = message[key] + value if grows else value
-    return {"message": message, "finish_reason": values[-1]["choices"][0]["finish_reason"]}
-
-
-def grow_calls(calls: list[Json], pieces: list[Json]) -> None:
-    for piece in pieces:
-        index, grown = piece.pop("index"), piece["function"]["arguments"]
-        if index == len(calls):
-            calls.append(piece)
-        else:
-            calls[index]["function"]["arguments"] += grown
-
-
 @settings(deadline=None)
 @given(st.lists(BLOCKS, max_size=5), ENDS)
 def test_the_assembled_stream_is_the_answer_in_one_piece(blocks: list[Any], stop: str) -> None:
     content = [whole_block(index, made) for index, made in enumerate(blocks)]
     (whole,) = DIALECTS["anthropic"].response({"content": content, "stop_reason": stop}, EXCHANGE)["choices"]
     *bodies, _ = SseDecoder().feed(translate(wire(*streamed(blocks, stop))))
-    assembled = assemble([json.loads(body) for body in bodies])
-
-    whole["message"]["content"] = whole["message"]["content"] or ""  # a stream begins before it is known
-    assert assembled == {"message": whole["message"], "finish_reason": whole["finish_reason"]}
+    assert assembled([json.loads(body) for body in bodies]) == of_a_whole(whole)
 
 
 @settings(deadline=None)

@@ -97,13 +97,12 @@ def test_a_request_with_functions_is_answered_with_function_call() -> None:
     ]
 
 
-def test_a_thought_is_told_as_it_comes_and_signed_at_its_end() -> None:
+def test_a_thought_is_told_as_it_comes_and_signed_at_the_end() -> None:
     hidden = {"type": "redacted_thinking", "data": "ZGF0YQ=="}
     assert deltas(*thought(0, "h", "m"), *block(1, hidden), *end()) == [
         ({"reasoning_content": "h"}, None),
         ({"reasoning_content": "m"}, None),
-        ({"thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "c2ln"}]}, None),
-        ({"thinking_blocks": [hidden]}, None),
+        ({"thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "c2ln"}, hidden]}, None),
         ({}, "stop"),
     ]
 

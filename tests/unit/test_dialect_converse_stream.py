@@ -15,6 +15,7 @@ from managed_files.dialects.sse import DONE, SseDecoder, error_event
 from managed_files.sandbox.eventstream import event, exception, frame
 from tests.converse_model import OUR_USAGE, SERVER_USE, USAGE, answer, text, thought, use, whole
 from tests.openai_schema import assert_valid
+from tests.openai_stream import assembled, of_a_whole
 
 Json = dict[str, Any]
 EXCHANGE = Exchange("chatcmpl-1", 1700000000, "public-name")
@@ -71,39 +72,6 @@ def chunks(data: bytes, exchange: Exchange = EXCHANGE) -> list[Json]:
     return values
 
 
-def assembled(values: list[Json]) -> Json:
-    """The choice that the chunks add up to, as a client puts it together."""
-    message: Json = {"refusal": None}
-    reason = None
-    for choice in (choice for value in values for choice in value["choices"]):
-        reason = choice["finish_reason"] or reason
-        for name, value in choice["delta"].items():
-            if name == "tool_calls":
-                calls = message.setdefault(name, [])
-                _add_call(calls, value[0])
-            elif name == "function_call":
-                known = message.setdefault(name, {"name": "", "arguments": ""})
-                message[name] = {key: known[key] + value.get(key, "") for key in known}
-            elif name == "role":
-                message[name] = value
-            else:
-                message[name] = message[name] + value if message.get(name) else value
-    return {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
-
-
-def _add_call(calls: list[Json], piece: Json) -> None:
-    if piece["index"] == len(calls):
-        calls.append({"id": piece["id"], "type": "function", "function": dict(piece["function"])})
-    else:
-        calls[piece["index"]]["function"]["arguments"] += piece["function"]["arguments"]
-
-
-def plain(choice: Json) -> Json:
-    """The choice with "no text" written in one way: a stream cannot take back its first empty delta."""
-    message = {**choice["message"], "content": choice["message"]["content"] or None}
-    return {**choice, "message": message}
-
-
 @pytest.mark.parametrize(
     ("reason", "ours"),
     [
@@ -127,7 +95,7 @@ def test_a_broken_output_says_so(reason: str) -> None:
     told = (choice["finish_reason"], choice["message"]["refusal"])
     streamed = assembled(chunks(wire(text("a"), reason=reason)))
     assert told == ("stop", f"Bedrock ended the answer: {reason}")
-    assert streamed == choice
+    assert streamed == of_a_whole(choice)
 
 
 # streams
@@ -168,7 +136,7 @@ def test_a_streamed_answer_is_the_unstreamed_one(blocks: list[Json], reason: str
     if "function_call" in value["message"]:
         function = value["message"]["function_call"]
         value["message"]["function_call"] = {**function, "arguments": json.dumps(json.loads(function["arguments"]))}
-    assert plain(assembled(chunks(wire(*blocks, reason=reason), exchange))) == plain(value)
+    assert assembled(chunks(wire(*blocks, reason=reason), exchange)) == of_a_whole(value)
 
 
 @settings(deadline=None, max_examples=60)

@@ -13,6 +13,7 @@ from managed_files.dialects.base import Exchange
 from managed_files.dialects.registry import DIALECTS
 from managed_files.dialects.sse import SseDecoder, error_event
 from tests.openai_schema import assert_valid
+from tests.openai_stream import assembled, of_a_whole
 
 Json = dict[str, Any]
 EXCHANGE = Exchange("chatcmpl-1", 1700000000, "public-name")
@@ -205,32 +206,12 @@ def in_one_piece(candidates: list[tuple[list[list[Json]], str]]) -> Json:
     return {"candidates": [event["candidates"][0] for event in events]}
 
 
-def assemble(values: list[Json], index: int) -> Json:
-    """What a client makes of the deltas: texts and lists grow, everything else is replaced."""
-    message: Json = {"refusal": None}
-    reason = None
-    for choice in (c for value in values for c in value["choices"] if c["index"] == index):
-        for key, value in choice["delta"].items():
-            grows = key in ("content", "reasoning_content", "tool_calls", "images") and key in message
-            message[key] = message[key] + value if grows else value
-        reason = choice["finish_reason"] or reason
-    for place, call in enumerate(message.get("tool_calls", [])):
-        assert call.pop("index") == place
-    return {"index": index, "message": message, "logprobs": None, "finish_reason": reason}
-
-
-def without_empty_content(choice: Json) -> Json:
-    """A stream begins before it is known whether there will be text, so there "" and null are one."""
-    return {**choice, "message": {**choice["message"], "content": choice["message"]["content"] or None}}
-
-
 @settings(deadline=None)
 @given(CANDIDATES)
 def test_the_assembled_stream_is_the_answer_in_one_piece(candidates: list[tuple[list[list[Json]], str]]) -> None:
     whole = DIALECTS["gemini"].response(in_one_piece(candidates), EXCHANGE)["choices"]
     values = chunks(*streamed(candidates))
-    assembled = [assemble(values, choice["index"]) for choice in whole]
-    assert list(map(without_empty_content, assembled)) == list(map(without_empty_content, whole))
+    assert [assembled(values, choice["index"]) for choice in whole] == list(map(of_a_whole, whole))
 
 
 @settings(deadline=None)

@@ -14,6 +14,7 @@ from managed_files.dialects.base import Exchange
 from managed_files.dialects.registry import DIALECTS
 from managed_files.dialects.sse import DONE, SseDecoder, error_event
 from tests.openai_schema import assert_valid
+from tests.openai_stream import assembled, of_a_whole
 
 Json = dict[str, Any]
 EXCHANGE = Exchange("chatcmpl-1", 1700000000, "public-name")
@@ -237,42 +238,12 @@ def in_one_piece(choices: list[Choice]) -> Json:
     return {**HEAD, "choices": made}
 
 
-def assemble(values: list[Json], index: int) -> Json:
-    """What a client makes of the deltas: texts grow, calls grow by their index, everything else is replaced."""
-    message: Json = {"refusal": None}
-    reason = None
-    for choice in (c for value in values for c in value["choices"] if c["index"] == index):
-        for key, value in choice["delta"].items():
-            if key == "tool_calls":
-                grow(message.setdefault(key, []), value)
-            else:
-                message[key] = (
-                    message[key] + value if key in ("content", "reasoning_content") and key in message else value
-                )
-        reason = choice["finish_reason"] or reason
-    return {"index": index, "message": message, "logprobs": None, "finish_reason": reason}
-
-
-def grow(calls: list[Json], pieces: list[Json]) -> None:
-    for part in pieces:
-        if part["index"] == len(calls):
-            calls.append({"id": part["id"], "type": part["type"], "function": dict(part["function"])})
-        else:
-            calls[part["index"]]["function"]["arguments"] += part["function"]["arguments"]
-
-
-def without_empty_content(choice: Json) -> Json:
-    """A stream begins before it is known whether there will be text, so there "" and null are one."""
-    return {**choice, "message": {**choice["message"], "content": choice["message"]["content"] or None}}
-
-
 @settings(deadline=None)
 @given(CHOICES)
 def test_the_assembled_stream_is_the_answer_in_one_piece(choices: list[Choice]) -> None:
     whole = DIALECTS["mistral"].response(in_one_piece(choices), EXCHANGE)["choices"]
     values = chunks(*streamed(choices))
-    assembled = [assemble(values, choice["index"]) for choice in whole]
-    assert list(map(without_empty_content, assembled)) == list(map(without_empty_content, whole))
+    assert [assembled(values, choice["index"]) for choice in whole] == list(map(of_a_whole, whole))
 
 
 @settings(deadline=None)
