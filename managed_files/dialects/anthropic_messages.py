@@ -8,13 +8,12 @@ from managed_files.dialects.anthropic_calls import called_function
 from managed_files.dialects.anthropic_native import native_content
 from managed_files.dialects.anthropic_parts import content_blocks
 from managed_files.dialects.anthropic_thinking import thinking_blocks
+from managed_files.dialects.echoes import drop_echoes
 from managed_files.dialects.shape import present, refuse_rest, to_list, to_text
 from managed_files.errors import Inexpressible, InvalidRequest
 
 Json = dict[str, Any]
 
-# What clients send back with an assistant's message because an answer had it; none of it is input to Claude.
-_ECHOES = ("annotations", "citations", "reasoning_content", "parsed", "audio", "images")
 _NOT_IN_AN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -62,8 +61,8 @@ class _Conversation:
     def _said(self, message: Json, where: str) -> list[Json]:
         """Thoughts first, then what was said, then the calls: Claude's own order. An answer that had another is kept
         whole, see anthropic_native."""
-        for echo in _ECHOES:
-            message.pop(echo, None)
+        drop_echoes(message, but=("extra_content", "thinking_blocks"))
+        message.pop("audio", None)  # what the assistant said aloud
         native = native_content(message, where)
         blocks = thinking_blocks(message, where) + _blocks(message, where)
         blocks += content_blocks(to_text(message.pop("refusal", ""), f"{where}.refusal"), where)

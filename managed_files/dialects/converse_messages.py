@@ -8,13 +8,12 @@ from typing import Any
 from managed_files.dialects.converse_cache import cache_point
 from managed_files.dialects.converse_parts import PartReader
 from managed_files.dialects.converse_thinking import thoughts
+from managed_files.dialects.echoes import drop_echoes
 from managed_files.dialects.shape import present, refuse_rest, to_list, to_object, to_text
 from managed_files.errors import Inexpressible, InvalidRequest
 
 Json = dict[str, Any]
 
-# What clients send back with an assistant's message because an answer had it; none of it is input to a model.
-_ECHOES = ("annotations", "reasoning_content", "parsed", "images")
 _CALL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}", re.ASCII)
 _ATTACHED = {"text": "The documents are attached."}
 _NOTHING = {"text": "(no output)"}
@@ -85,8 +84,7 @@ class Conversation:
         self._system += blocks + cache
 
     def _said(self, message: Json, where: str) -> list[Json]:
-        for echo in _ECHOES:
-            message.pop(echo, None)
+        drop_echoes(message)  # the thoughts have been taken
         blocks = self._take(message, where) if message.get("content") else []
         message.pop("content", None)
         refusal = to_text(message.pop("refusal", ""), f"{where}.refusal")

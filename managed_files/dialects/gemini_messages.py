@@ -4,15 +4,13 @@ import json
 from itertools import count
 from typing import Any
 
+from managed_files.dialects.echoes import drop_echoes
 from managed_files.dialects.gemini_parts import content_parts
 from managed_files.dialects.gemini_thinking import is_gemini_3, sign_first_calls, signature_of
 from managed_files.dialects.shape import present, refuse_rest, to_list, to_object, to_text
 from managed_files.errors import InvalidRequest
 
 Json = dict[str, Any]
-
-# What clients send back with an assistant's message because an answer had it; none of it is input to a model.
-_ECHOES = ("annotations", "reasoning_content", "parsed", "images")
 
 
 def conversation(messages: Any, model: str) -> Json:
@@ -70,8 +68,7 @@ class _Conversation:
 
     def _said(self, message: Json, where: str) -> list[Json]:
         """What the assistant wrote; its thought signature sits on the last text, an empty one if need be."""
-        for echo in _ECHOES:
-            message.pop(echo, None)
+        drop_echoes(message, but=("extra_content",))
         texts = self._take_parts(message, where) if "content" in message else []
         if refusal := message.pop("refusal", None):
             texts.append({"text": to_text(refusal, f"{where}.refusal")})

@@ -5,6 +5,7 @@ Wire facts: Mistral's API description (SystemMessage, UserMessage, AssistantMess
 
 from typing import Any
 
+from managed_files.dialects.echoes import drop_echoes
 from managed_files.dialects.mistral_calls import call_id
 from managed_files.dialects.mistral_parts import chunks, text
 from managed_files.dialects.shape import present, refuse_rest, to_list, to_object, to_text
@@ -12,8 +13,6 @@ from managed_files.errors import Inexpressible, InvalidRequest
 
 Json = dict[str, Any]
 
-# What clients send back with an assistant's message because an answer had it; none of it is input to a model.
-_ECHOES = ("annotations", "parsed", "audio")
 _IN_INSTRUCTIONS = ("text", "thinking")
 
 
@@ -53,8 +52,8 @@ def _instructions(message: Json, where: str) -> str | list[Json]:
 
 def _said(message: Json, where: str) -> Json:
     """Text alone stays a string; thoughts go first, in a chunk of their own, as the answer had them."""
-    for echo in _ECHOES:
-        message.pop(echo, None)
+    drop_echoes(message, but=("extra_content", "reasoning_content"))
+    message.pop("audio", None)  # what the assistant said aloud
     content = chunks(message.pop("content", []), f"{where}.content")
     extra = _extra(message, where)
     thoughts = _thoughts(message, extra, where)
