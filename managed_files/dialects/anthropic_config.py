@@ -3,6 +3,7 @@
 from typing import Any
 
 from managed_files.dialects.anthropic_models import can_be_sampled, max_output
+from managed_files.dialects.json_schema import reworded
 from managed_files.dialects.shape import present, refuse_rest, to_list, to_object
 from managed_files.errors import Inexpressible, InvalidRequest
 
@@ -67,14 +68,22 @@ def take_format(fields: Json) -> Json:
 
 
 def _schema(wanted: Json) -> Json:
-    """Claude always keeps to the schema, so `strict` changes nothing; `name` is a label that no model reads."""
+    """Claude always keeps to the schema, so `strict` changes nothing; `name` is a label that no model reads.
+
+    It wants every object closed, as its own SDK makes them: OpenAI's clients have to say so with `strict` only.
+    """
     wanted.pop("strict", None)
     wanted.pop("name", None)
     schema = to_object(wanted.pop("schema", {}), "response_format.json_schema.schema")
     if "description" in wanted:
         schema = {"description": wanted.pop("description"), **schema}
     refuse_rest(wanted, "response_format.json_schema", provider="Anthropic")
-    return {"type": "json_schema", "schema": schema}
+    return {"type": "json_schema", "schema": reworded(schema, _closed)}
+
+
+def _closed(schema: Json) -> Json:
+    kind = schema.get("type")
+    return {"additionalProperties": False, **schema} if kind == "object" or kind == ["object", "null"] else {**schema}
 
 
 def drop_what_is_off(fields: Json) -> None:

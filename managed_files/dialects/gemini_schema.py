@@ -6,39 +6,23 @@ it, `anyOf`, and `enum` of texts and numbers; `definitions`, `const` and `allOf`
 
 from typing import Any
 
-Json = dict[str, Any]
+from managed_files.dialects.json_schema import reworded
 
-_ONE = ("items", "additionalProperties", "not")  # keywords that hold a schema, a list of schemas, schemas by name
-_SEVERAL = ("anyOf", "oneOf", "allOf", "prefixItems")
-_NAMED = ("properties", "patternProperties", "$defs")
+Json = dict[str, Any]
 
 
 def for_gemini(schema: Json) -> Json:
-    """A copy that allows the same values. A loop, as JSON may be nested a thousand deep."""
-    holder: Json = {"": {**schema, **_definitions(schema)}}
-    holder[""].pop("definitions", None)
-    waiting: list[tuple[Any, Any]] = [(holder, "")]
-    for place, key in waiting:  # which grows on the way
-        if not isinstance(place[key], dict):
-            continue
-        here = place[key] = _reworded(place[key])
-        waiting += [(here, name) for name in _ONE if name in here]
-        for name in _SEVERAL:
-            if isinstance(here.get(name), list):
-                here[name] = [*here[name]]
-                waiting += [(here[name], i) for i in range(len(here[name]))]
-        for name in _NAMED:
-            if isinstance(here.get(name), dict):
-                here[name] = {**here[name]}
-                waiting += [(here[name], inner) for inner in here[name]]
-    result: Json = holder[""]
-    return result
+    """A copy that allows the same values."""
+    return reworded(_with_defs(schema), _reworded)
 
 
-def _definitions(schema: Json) -> Json:
-    """Of the root, as older drafts of JSON Schema, and many libraries still, call them."""
+def _with_defs(schema: Json) -> Json:
+    """The root, whose definitions have another name in older drafts of JSON Schema, and many libraries still."""
     old = schema.get("definitions")
-    return {"$defs": {**old, **(schema.get("$defs") or {})}} if isinstance(old, dict) else {}
+    if not isinstance(old, dict):
+        return schema
+    rest = {word: value for word, value in schema.items() if word != "definitions"}
+    return {**rest, "$defs": {**old, **(schema.get("$defs") or {})}}
 
 
 def _reworded(schema: Json) -> Json:

@@ -115,6 +115,16 @@ def test_a_schema() -> None:
     }
 
 
+def test_every_object_of_a_schema_is_closed() -> None:
+    given = {"type": "array", "items": {"type": "object"}, "$defs": {"b": SCHEMA, "c": {"type": ["object", "null"]}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "n", "schema": given}}
+    schema = added({"response_format": wanted})["output_config"]["format"]["schema"]
+    assert (schema["items"], schema["$defs"]) == (
+        {"type": "object", "additionalProperties": False},
+        {"b": SCHEMA, "c": {"type": ["object", "null"], "additionalProperties": False}},
+    )
+
+
 @pytest.mark.parametrize(
     ("effort", "budget"), [("minimal", 1024), ("low", 1024), ("medium", 2048), ("high", 4096), ("xhigh", 8192)]
 )
