@@ -23,4 +23,9 @@ _decode = json.JSONDecoder(parse_constant=_no_json, parse_float=_finite).decode
 
 def decoded(data: bytes) -> Any:
     """The value of a JSON text in UTF-8. Raises ValueError for anything else, RecursionError where it is too deep."""
-    return _decode(data.removeprefix(codecs.BOM_UTF8).decode())
+    return parsed(data.removeprefix(codecs.BOM_UTF8).decode())
+
+
+def parsed(text: str) -> Any:
+    """Likewise, of a text that is decoded."""
+    return _decode(text)

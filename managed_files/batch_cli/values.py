@@ -24,7 +24,7 @@ def setting(text: str) -> tuple[str, Any]:
     if name in _FIXED:
         raise argparse.ArgumentTypeError(f"{name} has an option of its own")
     try:
-        return name, strict_json.decoded(value.encode())
+        return name, strict_json.parsed(value)
     except (ValueError, RecursionError):
         return name, value
 

@@ -4,12 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from managed_files.dialects.anthropic_calls import called_function
 from managed_files.dialects.anthropic_native import native_content
 from managed_files.dialects.anthropic_parts import content_blocks
 from managed_files.dialects.anthropic_thinking import thinking_blocks
 from managed_files.dialects.echoes import drop_echoes
 from managed_files.dialects.shape import present, refuse_rest, to_list, to_text
+from managed_files.dialects.tools import called
 from managed_files.errors import Inexpressible, InvalidRequest
 
 Json = dict[str, Any]
@@ -74,10 +74,10 @@ class _Conversation:
         calls = enumerate(to_list(message.pop("tool_calls", []), f"{where}.tool_calls"))
         blocks = [self._call(call, f"{where}.tool_calls[{j}]") for j, call in calls]
         if deprecated := message.pop("function_call", None):
-            function = called_function(deprecated, f"{where}.function_call")
-            call_id = self._functions[function["name"]] = f"call_{len(self._calls)}"
+            name, arguments = called(deprecated, f"{where}.function_call")
+            call_id = self._functions[name] = f"call_{len(self._calls)}"
             self._calls.add(call_id)
-            blocks.append({"type": "tool_use", "id": call_id, **function})
+            blocks.append(_use(call_id, name, arguments))
         return blocks
 
     def _call(self, value: Any, where: str) -> Json:
@@ -86,9 +86,7 @@ class _Conversation:
             raise Inexpressible("Anthropic knows calls of type 'function' only.", param=f"{where}.type")
         call_id = _NOT_IN_AN_ID.sub("_", to_text(call.get("id"), f"{where}.id"))
         self._calls.add(call_id)
-        return _with_mark(
-            call, {"type": "tool_use", "id": call_id, **called_function(call.get("function"), f"{where}.function")}
-        )
+        return _with_mark(call, _use(call_id, *called(call.get("function"), f"{where}.function")))
 
     def _result(self, message: Json, where: str) -> Json:
         """`is_error` is Anthropic's own word, for clients that want to say it."""
@@ -121,6 +119,10 @@ class _Conversation:
             self._messages[-1]["content"] += blocks
         else:
             self._messages.append({"role": role, "content": blocks})
+
+
+def _use(call_id: str, name: str, arguments: Json) -> Json:
+    return {"type": "tool_use", "id": call_id, "name": name, "input": arguments}
 
 
 def _blocks(message: Json, where: str) -> list[Json]:

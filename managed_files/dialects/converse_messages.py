@@ -1,7 +1,6 @@
 """Messages: OpenAI's roles to Converse's system and messages, calls, their results and thoughts included."""
 
 import hashlib
-import json
 import re
 from typing import Any
 
@@ -9,7 +8,8 @@ from managed_files.dialects.converse_cache import cache_point
 from managed_files.dialects.converse_parts import PartReader
 from managed_files.dialects.converse_thinking import thoughts
 from managed_files.dialects.echoes import drop_echoes
-from managed_files.dialects.shape import present, refuse_rest, to_list, to_object, to_text
+from managed_files.dialects.shape import present, refuse_rest, to_list, to_text
+from managed_files.dialects.tools import called
 from managed_files.errors import Inexpressible, InvalidRequest
 
 Json = dict[str, Any]
@@ -96,7 +96,7 @@ class Conversation:
             self._call(present(call, f"{where}.tool_calls[{j}]"), f"{where}.tool_calls[{j}]") for j, call in calls
         ]
         if deprecated := message.pop("function_call", None):
-            name, arguments = _function(deprecated, f"{where}.function_call")
+            name, arguments = called(deprecated, f"{where}.function_call")
             self._function_ids[name] = _call_id(f"{name}/{where}")
             blocks.append(self._use(self._function_ids[name], name, arguments))
         return blocks
@@ -105,7 +105,7 @@ class Conversation:
         if call.get("type", "function") != "function":
             raise Inexpressible("Bedrock knows calls of type 'function' only.", param=f"{where}.type")
         call_id = to_text(call.get("id"), f"{where}.id")
-        return self._use(_call_id(call_id), *_function(call.get("function"), f"{where}.function"))
+        return self._use(_call_id(call_id), *called(call.get("function"), f"{where}.function"))
 
     def _use(self, call_id: str, name: str, arguments: Json) -> Json:
         self._called[name] = None
@@ -132,15 +132,3 @@ def _call_id(given: str) -> str:
         if _CALL_ID.fullmatch(given)
         else "call_" + hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()[:32]
     )
-
-
-def _function(value: Any, where: str) -> tuple[str, Json]:
-    function = to_object(value, where)
-    text = to_text(function.get("arguments"), f"{where}.arguments")
-    try:
-        arguments = json.loads(text or "{}")
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"'{where}.arguments' is not JSON: {error}.", param=f"{where}.arguments") from error
-    if not isinstance(arguments, dict):
-        raise InvalidRequest(f"'{where}.arguments' has to hold a JSON object.", param=f"{where}.arguments")
-    return to_text(function.get("name"), f"{where}.name"), arguments

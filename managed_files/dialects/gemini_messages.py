@@ -1,13 +1,13 @@
 """Messages: OpenAI's roles to Gemini's systemInstruction and contents, tool calls and their results included."""
 
-import json
 from itertools import count
 from typing import Any
 
 from managed_files.dialects.echoes import drop_echoes
 from managed_files.dialects.gemini_parts import content_parts
 from managed_files.dialects.gemini_thinking import is_gemini_3, sign_first_calls, signature_of
-from managed_files.dialects.shape import present, refuse_rest, to_list, to_object, to_text
+from managed_files.dialects.shape import present, refuse_rest, to_list, to_text
+from managed_files.dialects.tools import called
 from managed_files.errors import InvalidRequest
 
 Json = dict[str, Any]
@@ -133,16 +133,5 @@ class _Conversation:
 
 
 def _function(value: Any, where: str) -> Json:
-    function = to_object(value, where)
-    return {"name": to_text(function.get("name"), f"{where}.name"), "args": _arguments(function, f"{where}.arguments")}
-
-
-def _arguments(function: Json, where: str) -> Json:
-    text = to_text(function.get("arguments"), where)
-    try:
-        arguments = json.loads(text or "{}")
-    except ValueError as error:
-        raise InvalidRequest(f"'{where}' is not JSON: {error}.", param=where) from error
-    if not isinstance(arguments, dict):
-        raise InvalidRequest(f"'{where}' has to hold a JSON object.", param=where)
-    return arguments
+    name, arguments = called(value, where)
+    return {"name": name, "args": arguments}

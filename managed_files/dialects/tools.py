@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from managed_files.dialects.shape import present, to_list
+from managed_files import strict_json
+from managed_files.dialects.shape import present, to_list, to_object, to_text
 from managed_files.errors import Inexpressible, InvalidRequest
 
 Json = dict[str, Any]
@@ -60,6 +61,20 @@ def take_choice(fields: Json, provider: str) -> Choice:
             return Choice(mode, tuple(_allowed(tool, j) for j, tool in enumerate(tools)))
         case _:
             raise Inexpressible(f"{provider} cannot express this 'tool_choice'.", param="tool_choice")
+
+
+def called(value: Any, where: str) -> tuple[str, Json]:
+    """Name and arguments of a function that was called; OpenAI has the arguments as a text. Raises InvalidRequest."""
+    function = to_object(value, where)
+    name, text = to_text(function.get("name"), f"{where}.name"), function.get("arguments")
+    where = f"{where}.arguments"
+    try:
+        arguments = strict_json.parsed(to_text(text, where) or "{}")
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"'{where}' is not JSON: {error}.", param=where) from error
+    if not isinstance(arguments, dict):
+        raise InvalidRequest(f"'{where}' has to hold a JSON object.", param=where)
+    return name, arguments
 
 
 def _entries(fields: Json, name: str) -> list[tuple[Json, str]]:

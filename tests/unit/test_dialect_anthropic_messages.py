@@ -178,6 +178,8 @@ def test_no_stored_file_comes_in_by_the_back_door(block: Json) -> None:
         (assistant(tool_calls=[{**call("c"), "type": "custom"}]), "messages[1].tool_calls[0].type", Inexpressible),
         (assistant(tool_calls=[call("c", arguments="{")]), "messages[1].tool_calls[0].function.arguments",
          InvalidRequest),
+        (assistant(tool_calls=[call("c", arguments='{"x": 1e999}')]), "messages[1].tool_calls[0].function.arguments",
+         InvalidRequest),
         (assistant(tool_calls=[call("c", arguments="[]")]), "messages[1].tool_calls[0].function.arguments",
          InvalidRequest),
         (assistant(thinking_blocks=[{"type": "text"}]), "messages[1].thinking_blocks[0].type", InvalidRequest),

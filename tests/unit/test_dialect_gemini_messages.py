@@ -218,6 +218,8 @@ def test_gemini_3_gets_a_stand_in_on_the_first_call_of_a_step(model: str, signat
         ([{"role": "tool", "content": "x"}], "messages[0].tool_call_id"),
         ([calls(call("a", arguments="{'x'"))], "messages[0].tool_calls[0].function.arguments"),
         ([calls(call("a"), call("b", arguments="[1]"))], "messages[0].tool_calls[1].function.arguments"),
+        ([calls(call("a", arguments='{"x": NaN}'))], "messages[0].tool_calls[0].function.arguments"),
+        ([calls(call("a", arguments="[" * 100_000))], "messages[0].tool_calls[0].function.arguments"),
         ([calls({"id": "a", "type": "custom", "custom": {}})], "messages[0].tool_calls[0].type"),
         ([calls({"type": "function", "function": {}})], "messages[0].tool_calls[0].id"),
         ([calls({"id": "a", "function": {"name": 5}})], "messages[0].tool_calls[0].function.name"),
