@@ -85,17 +85,8 @@ class AnthropicStream:
         return error_event(message, code=code or "stream_interrupted")
 
     def _chunk(self, choices: list[Json], total: Json | None = None) -> bytes:
-        chunk: Json = {
-            "id": self._exchange.id,
-            "object": "chat.completion.chunk",
-            "created": self._exchange.created,
-            "model": self._model,
-            "choices": choices,
-            **service_tier(self._counts),
-        }
-        if self._exchange.include_usage:
-            chunk["usage"] = total
-        return event(chunk)
+        chunk = self._exchange.chunk(choices, total, model=self._model)
+        return event({**chunk, **service_tier(self._counts)})
 
 
 def _choice(delta: Json, finish_reason: str | None = None) -> Json:

@@ -17,6 +17,12 @@ class Exchange:
     include_usage: bool = False
     functions: bool = False
 
+    def chunk(self, choices: list[Any], usage: Any = None, *, model: str | None = None) -> dict[str, Any]:
+        """OpenAI's `chat.completion.chunk`. Clients that ask for usage find it in every chunk: null but in the last."""
+        kind = "chat.completion.chunk"
+        head = {"id": self.id, "object": kind, "created": self.created, "model": model or self.model}
+        return {**head, "choices": choices, **({"usage": usage} if self.include_usage else {})}
+
 
 PARTS = ("text", "image_url", "input_audio", "file")  # OpenAI's types of content parts
 

@@ -128,15 +128,7 @@ class ConverseStream:
         return error_event(message, code=code)
 
     def _chunk(self, choices: list[Json], total: Json | None = None) -> bytes:
-        chunk: Json = {
-            "id": self._exchange.id,
-            "object": "chat.completion.chunk",
-            "created": self._exchange.created,
-            "model": self._exchange.model,
-            "choices": choices,
-        }
-        if self._exchange.include_usage:
-            chunk["usage"] = total
+        chunk = self._exchange.chunk(choices, total)
         return event(chunk if choices else {**chunk, **self._extras})
 
 

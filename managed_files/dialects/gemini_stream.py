@@ -87,16 +87,7 @@ class GeminiStream:
         return error_event(message, code=code)
 
     def _chunk(self, choices: list[Json], total: Json | None = None) -> bytes:
-        chunk: Json = {
-            "id": self._exchange.id,
-            "object": "chat.completion.chunk",
-            "created": self._exchange.created,
-            "model": self._model,
-            "choices": choices,
-        }
-        if self._exchange.include_usage:
-            chunk["usage"] = total
-        return event(chunk)
+        return event(self._exchange.chunk(choices, total, model=self._model))
 
 
 def _choice(index: int, delta: Json, *, logprobs: Json | None = None, finish_reason: str | None = None) -> Json:
