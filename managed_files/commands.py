@@ -11,7 +11,7 @@ from typing import NoReturn
 from app import Gateway, build_gateway, configured, database_url
 from managed_files import migrate
 from managed_files.database import Row
-from managed_files.keys import NewKey, digest, seconds_of
+from managed_files.keys import NewKey, digest_of, seconds_of
 from managed_files.settings import Settings
 from managed_files.web import observe
 
@@ -68,13 +68,8 @@ def list_keys(user_id: str | None) -> list[Row]:
 
 def revoke_keys(names: Sequence[str]) -> list[str]:
     """Tokens of the keys that were alive. A name is a key, its token or its alias."""
-    digests = [bytes.fromhex(name) if _is_token(name) else digest(name) for name in names]
     with _gateway() as gateway:
-        return gateway.keys.revoke(digests, list(names), _CLI_ACTOR)
-
-
-def _is_token(name: str) -> bool:
-    return len(name) == 64 and all(letter in "0123456789abcdef" for letter in name)
+        return gateway.keys.revoke([digest_of(name) for name in names], list(names), _CLI_ACTOR)
 
 
 @contextmanager

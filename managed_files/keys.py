@@ -23,6 +23,12 @@ def digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
+def digest_of(key_or_token: str) -> bytes:
+    """Likewise, of a key itself or of the token that lists show for it."""
+    is_token = re.fullmatch(r"[0-9a-f]{64}", key_or_token) is not None
+    return bytes.fromhex(key_or_token) if is_token else digest(key_or_token)
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """What a request proved: a key's digest; `master_user` is the admin's user id if it is the master key."""

@@ -27,7 +27,6 @@ _ADAPTERS: tuple[type[Provider], ...] = (
 )
 
 PROVIDERS: Mapping[str, type[Provider]] = {adapter.name: adapter for adapter in _ADAPTERS}
-_BY_PREFIX = {prefix: adapter for adapter in _ADAPTERS for prefix in adapter.prefixes}
 
 
 def catalog_of(adapters: Collection[type[Provider]]) -> Catalog:
@@ -40,11 +39,6 @@ def catalog_of(adapters: Collection[type[Provider]]) -> Catalog:
 
 
 CATALOG = catalog_of(_ADAPTERS)
-
-
-def provider_for(prefix: str) -> type[Provider] | None:
-    """The adapter for what stands before the slash in `litellm_params.model`; None if no provider is called that."""
-    return _BY_PREFIX.get(prefix)
 
 
 def build(account: Account, upstream: Upstream) -> Provider:

@@ -1,6 +1,5 @@
 """The routes of /key: admins make, list and revoke API keys. LiteLLM's paths and field names."""
 
-import re
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +8,7 @@ from marshmallow import Schema, fields, pre_load, validate
 
 from managed_files.database import Row
 from managed_files.errors import InvalidRequest, NotFound
-from managed_files.keys import KeyRepository, NewKey, digest, seconds_of
+from managed_files.keys import KeyRepository, NewKey, digest_of, seconds_of
 from managed_files.records import Caller
 from managed_files.web.auth import Authenticator
 from managed_files.web.bodies import small_object
@@ -65,10 +64,7 @@ def blueprint(auth: Authenticator, keys: KeyRepository) -> Blueprint:
     @routes.post("/key/delete")
     @auth.admin
     def delete(caller: Caller) -> Response:
-        wanted = checked(DeleteRequest(), small_object())
-        if not (wanted["keys"] or wanted["key_aliases"]):
-            raise InvalidRequest("Name the keys to delete in 'keys' or 'key_aliases'.", param="keys")
-        revoked = keys.revoke([_digest(key) for key in wanted["keys"]], wanted["key_aliases"], caller.user_id)
+        revoked = keys.revoke(*_named(small_object()), caller.user_id)
         if not revoked:
             raise NotFound("None of these keys is alive.", param="keys")
         return jsonify(deleted_keys=revoked)
@@ -78,7 +74,7 @@ def blueprint(auth: Authenticator, keys: KeyRepository) -> Blueprint:
     def info(caller: Caller) -> Response:
         """Any key may ask about itself; admins about every key."""
         named = request.args.get("key") if caller.admin else None
-        wanted = _digest(named) if named else auth.credentials().digest
+        wanted = digest_of(named) if named else auth.credentials().digest
         rows = keys.page(key_digest=wanted, limit=1)
         if not rows:
             raise NotFound("There is no such key in the table of keys.", param="key")
@@ -88,13 +84,9 @@ def blueprint(auth: Authenticator, keys: KeyRepository) -> Blueprint:
     @auth.admin
     def index(caller: Caller) -> Response:
         query = checked(ListQuery(), request.args.to_dict())
-        start = (query["page"] - 1) * query["size"]
-        rows = keys.page(user_id=query["user_id"], limit=query["size"] + 1, offset=start)
-        return jsonify(
-            keys=[_shape(row) for row in rows[: query["size"]]],
-            current_page=query["page"],
-            has_more=len(rows) > query["size"],
-        )
+        number, size = query["page"], query["size"]
+        rows = keys.page(user_id=query["user_id"], limit=size + 1, offset=(number - 1) * size)
+        return jsonify(keys=[_shape(row) for row in rows[:size]], current_page=number, has_more=len(rows) > size)
 
     return routes
 
@@ -112,10 +104,12 @@ def _wanted(body: Any) -> NewKey:
     )
 
 
-def _digest(key_or_token: str) -> bytes:
-    """A key itself, or the token that lists show for it."""
-    is_token = re.fullmatch(r"[0-9a-f]{64}", key_or_token) is not None
-    return bytes.fromhex(key_or_token) if is_token else digest(key_or_token)
+def _named(body: Any) -> tuple[list[bytes], list[str]]:
+    """Digests and aliases of the keys to delete."""
+    given = checked(DeleteRequest(), body)
+    if not (given["keys"] or given["key_aliases"]):
+        raise InvalidRequest("Name the keys to delete in 'keys' or 'key_aliases'.", param="keys")
+    return [digest_of(key) for key in given["keys"]], given["key_aliases"]
 
 
 def _shape(row: Row) -> dict[str, Any]:

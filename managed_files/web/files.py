@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 from marshmallow import Schema, fields, validate
 
 from managed_files.records import Caller, File
-from managed_files.services.files import Files
+from managed_files.services.files import Content, Files
 from managed_files.web import forms
 from managed_files.web.auth import Authenticator
 from managed_files.web.checks import checked, idempotency_key
@@ -53,12 +53,7 @@ def blueprint(auth: Authenticator, files: Files, max_file_bytes: int) -> Bluepri
     @routes.get("/files/<file_id>/content")
     @auth.required
     def content(caller: Caller, file_id: str) -> Response:
-        found = files.content(caller, file_id)
-        response = Response(found.pieces, content_type="application/octet-stream")
-        response.headers.set("Content-Disposition", "attachment", filename=found.file.filename)
-        if found.file.batch_id is None:  # what is merged while it is sent may still break, and then must not look whole
-            response.headers["Content-Length"] = str(found.file.bytes)
-        return response
+        return _sent(files.content(caller, file_id))
 
     @routes.delete("/files/<file_id>")
     @routes.post("/files/<file_id>/delete")
@@ -68,6 +63,14 @@ def blueprint(auth: Authenticator, files: Files, max_file_bytes: int) -> Bluepri
         return jsonify(id=file_id, object="file", deleted=True)
 
     return routes
+
+
+def _sent(found: Content) -> Response:
+    response = Response(found.pieces, content_type="application/octet-stream")
+    response.headers.set("Content-Disposition", "attachment", filename=found.file.filename)
+    if found.file.batch_id is None:  # what is merged while it is sent may still break, and then must not look whole
+        response.headers["Content-Length"] = str(found.file.bytes)
+    return response
 
 
 def _list_query() -> dict[str, Any]:
