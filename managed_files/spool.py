@@ -50,12 +50,6 @@ class Spool:
                 self._expected = None
             self._changed.notify_all()
 
-    def expect(self, size: int | None) -> None:
-        """Corrects the promise. Readers that were opened under another one raise LengthChanged."""
-        with self._changed:
-            self._expected = size
-            self._changed.notify_all()
-
     def finish(self) -> None:
         """The last byte is in; nothing may be written after it."""
         with self._changed:

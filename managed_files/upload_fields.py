@@ -18,12 +18,11 @@ _Pairs = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class UploadFields:
-    """`targets` in the order given, each once. `expires_after`: seconds from creation. `ignored`: names not known."""
+    """`targets` in the order given, each once. `expires_after`: seconds from creation."""
 
     purpose: str | None
     targets: tuple[str, ...]
     expires_after: int | None
-    ignored: tuple[str, ...] = ()
 
 
 def parse_fields(
@@ -39,12 +38,7 @@ def parse_fields(
         purpose=_purpose(pairs, complete),
         targets=_targets(pairs),
         expires_after=_expires_after(pairs, complete),
-        ignored=tuple(dict.fromkeys(name for name, _ in pairs if not _known(name))),
     )
-
-
-def _known(name: str) -> bool:
-    return name in ("purpose", _ANCHOR, _SECONDS) or _TARGETS.fullmatch(name) is not None
 
 
 def _one(pairs: _Pairs, name: str) -> str | None:

@@ -113,16 +113,6 @@ def test_fewer_bytes_than_promised_stop_a_waiting_reader(threads: ThreadPoolExec
         assert isinstance(reading.exception(), LengthChanged)
 
 
-def test_corrected_promise_stops_readers_that_believed_it(threads: ThreadPoolExecutor) -> None:
-    with Spool(expected=3) as spool:
-        deceived = threads.submit(read_all, spool.open())
-        spool.expect(None)
-        later = threads.submit(read_all, spool.open())
-        spool.write(b"ab")
-        spool.finish()
-        assert (type(deceived.exception()), later.result()) == (LengthChanged, b"ab")
-
-
 def test_reader_opened_after_the_end_has_no_promise_to_keep() -> None:
     with Spool(expected=3) as spool:
         spool.write(b"abcd")

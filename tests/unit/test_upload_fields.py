@@ -37,11 +37,6 @@ def test_every_way_to_name_two_targets(pairs: list[tuple[str, str]]) -> None:
     assert parse_fields(fields(("purpose", "vision"), *pairs), {}).targets == ("a", "vertex_ai/b")
 
 
-def test_unknown_fields_are_told_once() -> None:
-    given = fields(("purpose", "vision"), ("metadata[x]", "1"), ("metadata[x]", "2"), ("target_model_names2", "a"))
-    assert parse_fields(given, {}).ignored == ("metadata[x]", "target_model_names2")
-
-
 @pytest.mark.parametrize("pairs", [[], [(ANCHOR, "created_at")], [(SECONDS, "3600")]])
 def test_what_is_missing_may_still_come(pairs: list[tuple[str, str]]) -> None:
     assert parse_fields(fields(*pairs), {}, complete=False) == UploadFields(None, (), None)
