@@ -36,11 +36,12 @@ def _with_default_command(argv: list[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--config", metavar="FILE", help="configuration file (default: config.yaml)")
-    common.add_argument(
+    stored = argparse.ArgumentParser(add_help=False)
+    stored.add_argument(
         "--data-dir", metavar="FOLDER", help="folder of the embedded database (default: .managed-files)"
     )
+    common = argparse.ArgumentParser(add_help=False, parents=[stored])
+    common.add_argument("--config", metavar="FILE", help="configuration file (default: config.yaml)")
     listen = argparse.ArgumentParser(add_help=False)
     listen.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     listen.add_argument("--port", type=_port, default=4000, help="port to listen on (default: %(default)s)")
@@ -51,9 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     names = parser.add_subparsers(required=True)
     names.add_parser("serve", parents=[common, listen], help="serve (the default)").set_defaults(run=_serve)
     sandboxed = names.add_parser(
-        "demo", parents=[common, listen], help="serve with sandbox providers, no account needed"
+        "demo", parents=[stored, listen], help="serve with sandbox providers, no account needed"
     )
-    sandboxed.set_defaults(run=_demo)
+    sandboxed.set_defaults(run=_demo, config=None)
     names.add_parser("migrate", parents=[common], help="bring the database up to date").set_defaults(run=_migrate)
     reconcile = names.add_parser("reconcile", parents=[common], help="delete, expire and clean up what is due")
     reconcile.add_argument("--once", action="store_true", required=True, help="one pass, then end")

@@ -1,4 +1,4 @@
-"""What an operator types: numbers that cannot be served, and addresses as people write them."""
+"""What an operator types: what is refused before any command runs, and addresses as people write them."""
 
 import runpy
 
@@ -20,3 +20,9 @@ def test_a_number_that_cannot_be_served_is_refused(arguments: list[str], capsys:
 def test_an_address_of_ipv6_needs_no_brackets(host: str, bind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MANAGED_FILES_HOST", host)
     assert runpy.run_module("managed_files.serving")["bind"] == [bind]
+
+
+def test_a_demo_takes_no_configuration_as_it_would_not_use_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["demo", "--config", "config.yaml"])
+    assert (end.value.code, "unrecognized arguments: --config" in capsys.readouterr().err) == (2, True)
