@@ -111,6 +111,15 @@ def test_an_interrupted_order_leaves_no_file(gateway: Gateway, folder: Path) -> 
     )
 
 
+def test_a_file_that_has_to_stay_is_named(gateway: Gateway, run: Run, folder: Path) -> None:
+    (folder / "lines.jsonl").write_text("{}\n")
+    runs = "409 Conflict", json.dumps({"error": {"message": "A batch runs."}})
+    gateway(saying(FILE, ("400 Bad Request", json.dumps({"error": {"message": "No."}})), runs))
+    done = run("submit", str(folder / "lines.jsonl"))
+    said = "file-1 stays, and a batch may run from it: 409: A batch runs.\n"
+    assert (done.status, done.err) == ("managed-files: 400: No.", said)
+
+
 def test_watch_waits_for_a_gateway_that_is_away(gateway: Gateway, run: Run) -> None:
     gateway(saying(BUSY, BUSY, DONE))
     done = run("watch", "batch_1", "--interval", "0")
