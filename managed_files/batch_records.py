@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -143,9 +144,10 @@ class Part:
     """One provider's share of a batch, with what its next step needs.
 
     `window`: seconds that the batch was given. `state`: `waiting` before its job is made, then a JobState. `results`:
-    `none` until they are counted, then `kept`, `deleting`, `gone`. `cancelling`, `overdue`: of the whole batch.
-    `attempts` at the step that is due now. `unsure`: a job may exist that nobody has heard of; it is looked for since
-    `searched_at`, in Unix seconds.
+    `none` until they are counted, then `kept`, `deleting`, `gone`. `cancelling`, `overdue`: of the whole batch, whose
+    time was over `late` seconds ago. `attempts` at the step that is due now. `unsure`: a job may exist that nobody has
+    heard of; it is looked for since `searched_at`, in Unix seconds, which is `searched_for` seconds ago (of one clock,
+    the database's). `claimed_at` tells the claim that this was handed out by from a later one.
     """
 
     id: str
@@ -170,6 +172,9 @@ class Part:
     overdue: bool
     job: Job | None
     error: str | None
+    late: float = 0.0
+    searched_for: float = 0.0
+    claimed_at: datetime | None = None
 
     @property
     def ended(self) -> bool:
@@ -224,7 +229,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A chunk of lines that the gateway runs itself, for the batch's caller. `done`: keys of those with a result."""
+    """A chunk of lines that the gateway runs itself, for the batch's caller. `done`: keys of those with a result.
+
+    `claimed_at` tells the claim that it was handed out by from a later one.
+    """
 
     batch_id: str
     number: int
@@ -232,6 +240,7 @@ class Run:
     place: Place
     endpoint: str
     caller: Caller
+    claimed_at: datetime
     lines: tuple[bytes, ...] = field(repr=False)
     done: frozenset[str] = frozenset()
 

@@ -132,18 +132,17 @@ class BatchRepository:
         """Keeps parts that are worked on from being taken for left ones."""
         self._db.write(self._sql["renew_part_leases"], {"ids": list(ids), "lease": lease})
 
-    def begin_job(self, part: Part) -> None:
-        """Intent first: whoever takes the part up after a crash has to look for its job."""
-        self._db.write(self._sql["begin_job"], {"id": part.id})
+    def begin_job(self, part: Part) -> bool:
+        """Intent first: who takes the part up after a crash has to look for its job. False: somebody else has it."""
+        return bool(self._db.write(self._sql["begin_job"], _claim(part)))
 
     def note_job(self, part: Part, job_id: str, pause: float) -> bool:
-        """The part's job exists. False: it was noted already, under whatever id."""
+        """The part's job exists. False: it has another one, or has ended without any."""
         return bool(self._db.write(self._sql["note_job"], {"id": part.id, "job_id": job_id, "pause": pause}))
 
-    def note(self, part: Part, job: Job) -> None:
-        """How far the part's job is. Whoever notes its end holds the part on, to count it."""
-        params = {
-            "id": part.id,
+    def note(self, part: Part, job: Job) -> bool:
+        """How far the part's job is. Whoever notes its end holds it on, to count it. False: somebody else has it."""
+        params = _claim(part) | {
             "state": job.state,
             "completed": job.completed,
             "failed": job.failed,
@@ -151,21 +150,20 @@ class BatchRepository:
             "error": job.error,
             "ended": job.state.ended,
         }
-        self._db.write(self._sql["note_part"], params)
+        return bool(self._db.write(self._sql["note_part"], params))
 
     def note_error(self, part: Part, error: str, delay: float, *, sure: bool = False) -> None:
         """Why the last step failed; `delay` seconds to the next one. `sure`: it left no job behind."""
-        params = {"id": part.id, "error": error[:500], "delay": delay, "sure": sure}
+        params = _claim(part) | {"error": error[:500], "delay": delay, "sure": sure}
         self._db.write(self._sql["note_part_error"], params)
 
     def give_up(self, part: Part, error: str) -> None:
         """The part has failed as a whole, whatever it was at; its lines are counted next."""
-        self._db.write(self._sql["give_up_part"], {"id": part.id, "error": error[:500]})
+        self._db.write(self._sql["give_up_part"], _claim(part) | {"error": error[:500]})
 
     def count(self, part: Part, count: Count) -> bool:
         """The part is done but for its batch. False: somebody else has counted it."""
-        params = {
-            "id": part.id,
+        params = _claim(part) | {
             "completed": count.completed,
             "failed": count.failed,
             "output_bytes": count.output_bytes,
@@ -240,9 +238,12 @@ def _part(row: Row) -> Part:
         owner=row["owner"],
         team=row["team"],
         cancelling=row["batch_status"] == "cancelling",
-        overdue=row["overdue"],
+        overdue=row["late"] >= 0,
         job=_job(row),
         error=row["error"],
+        late=row["late"],
+        searched_for=row["searched_for"] or 0.0,
+        claimed_at=row["claimed_at"],
     )
 
 
@@ -256,6 +257,11 @@ def _job(row: Row) -> Job | None:
 
 def _place(row: Row) -> Place:
     return Place(row["model_group"], row["deployment"], row["account"], row["provider"])
+
+
+def _claim(part: Part) -> dict[str, Any]:
+    """Names the part as long as nobody else has claimed it since."""
+    return {"id": part.id, "claimed_at": part.claimed_at}
 
 
 def _identity(caller: Caller) -> dict[str, Any]:

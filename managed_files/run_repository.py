@@ -20,9 +20,13 @@ class RunRepository:
         self._db = database
         self._sql = queries.load()
 
-    def begin(self, part: Part, pause: float) -> None:
-        """The part's chunks may be claimed from now on; the part itself is looked after in `pause` seconds."""
-        self._db.write(self._sql["begin_runs"], {"id": part.id, "pause": pause})
+    def begin(self, part: Part, pause: float) -> bool:
+        """The part's chunks may be claimed from now on; the part itself is looked after in `pause` seconds.
+
+        False: its lines are not there any more, or somebody else has the part.
+        """
+        params = {"id": part.id, "claimed_at": part.claimed_at, "pause": pause}
+        return bool(self._db.write(self._sql["begin_runs"], params))
 
     def claim(self, accounts: Sequence[str], lease: float) -> Run | None:
         """The next free chunk at one of the accounts."""
@@ -30,7 +34,7 @@ class RunRepository:
         if not rows:
             return None
         row = rows[0]
-        given = {name: row[name] for name in ("batch_id", "number", "chunk", "endpoint")}
+        given = {name: row[name] for name in ("batch_id", "number", "chunk", "endpoint", "claimed_at")}
         caller = Caller(row["owner"], row["team"], tuple(row["models"]), row["admin"])
         place = Place(row["model_group"], row["deployment"], row["account"], row["provider"])
         lines = tuple(zlib.decompress(row["data"]).splitlines())
@@ -43,8 +47,12 @@ class RunRepository:
         self._db.write(self._sql["renew_runs"], params | {"lease": lease})
 
     def is_wanted(self, run: Run) -> bool:
-        """False: the part has ended, and its lines are nobody's business any more."""
-        return bool(self._db.read(self._sql["run_is_wanted"], _key(run)))
+        """False: the part has ended, and its lines are nobody's any more; or they are somebody else's by now."""
+        return bool(self._db.read(self._sql["run_is_wanted"], _key(run) | {"claimed_at": run.claimed_at}))
+
+    def free(self, run: Run) -> None:
+        """Lets whoever comes next go on with the chunk."""
+        self._db.write(self._sql["free_run"], _key(run) | {"claimed_at": run.claimed_at})
 
     def keep(self, run: Run, result: LineResult) -> None:
         """What came of one line; the first answer stays."""
@@ -53,8 +61,9 @@ class RunRepository:
         self._db.write(self._sql["keep_result"], _key(run) | {"key": result.key, "data": data})
 
     def end(self, run: Run) -> None:
-        """Every line of the chunk has its result."""
+        """Every line of the chunk has its result. The last chunk brings its part to be looked after at once."""
         self._db.write(self._sql["end_run"], _key(run))
+        self._db.write(self._sql["wake_part"], {"batch_id": run.batch_id, "number": run.number})
 
     def progress(self, part: Part) -> tuple[int, int]:
         """How many lines are done, how many chunks are left."""

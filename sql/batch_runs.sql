@@ -1,18 +1,19 @@
 -- name: claim_run
 -- The next free chunk of lines that the gateway runs itself at one of these accounts, and what of it is done already.
+-- `claimed_at` tells this claim from a later one.
 WITH free AS (
     SELECT batch_id, number, chunk FROM batch_runs
     WHERE account = ANY(%(accounts)s::text[]) AND lease_until <= now()
     ORDER BY lease_until, chunk LIMIT 1
     FOR UPDATE SKIP LOCKED
 ), taken AS (
-    UPDATE batch_runs AS r SET lease_until = now() + %(lease)s * interval '1 second'
+    UPDATE batch_runs AS r SET lease_until = now() + %(lease)s * interval '1 second', claimed_at = now()
     FROM free
     WHERE r.batch_id = free.batch_id AND r.number = free.number AND r.chunk = free.chunk
     RETURNING r.*
 )
-SELECT taken.batch_id, taken.number, taken.chunk, taken.account, p.model_group, p.deployment, p.provider, l.data, b.endpoint,
-    b.owner, b.team, b.models, b.admin,
+SELECT taken.batch_id, taken.number, taken.chunk, taken.account, taken.claimed_at, p.model_group, p.deployment, p.provider,
+    l.data, b.endpoint, b.owner, b.team, b.models, b.admin,
     ARRAY(
         SELECT key FROM batch_results AS d
         WHERE d.batch_id = taken.batch_id AND d.number = taken.number AND d.chunk = taken.chunk
@@ -23,14 +24,26 @@ JOIN batch_parts AS p ON p.batch_id = taken.batch_id AND p.number = taken.number
 JOIN batch_lines AS l ON l.file_id = p.file_id AND l.input = p.input AND l.chunk = taken.chunk;
 
 -- name: renew_runs
--- Keeps chunks that are being run from being taken for left ones.
+-- Keeps chunks that are being run from being taken for left ones. One that is locked is about to go.
+WITH held AS (
+    SELECT r.batch_id, r.number, r.chunk
+    FROM unnest(%(batch_ids)s::text[], %(numbers)s::integer[], %(chunks)s::integer[]) AS named (batch_id, number, chunk)
+    JOIN batch_runs AS r USING (batch_id, number, chunk)
+    FOR UPDATE OF r SKIP LOCKED
+)
 UPDATE batch_runs AS r SET lease_until = now() + %(lease)s * interval '1 second'
-FROM unnest(%(batch_ids)s::text[], %(numbers)s::integer[], %(chunks)s::integer[]) AS held (batch_id, number, chunk)
+FROM held
 WHERE r.batch_id = held.batch_id AND r.number = held.number AND r.chunk = held.chunk;
 
+-- name: free_run
+-- A chunk that its holder runs no further is anybody's, unless it is somebody else's already.
+UPDATE batch_runs SET lease_until = now()
+WHERE batch_id = %(batch_id)s AND number = %(number)s AND chunk = %(chunk)s AND claimed_at = %(claimed_at)s;
+
 -- name: run_is_wanted
--- Whether a chunk is still to be run; not so once its part has ended, be it cancelled.
-SELECT 1 FROM batch_runs WHERE batch_id = %(batch_id)s AND number = %(number)s AND chunk = %(chunk)s;
+-- Whether a chunk is still to be run by who claimed it then; not so once its part has ended, be it cancelled.
+SELECT 1 FROM batch_runs
+WHERE batch_id = %(batch_id)s AND number = %(number)s AND chunk = %(chunk)s AND claimed_at = %(claimed_at)s;
 
 -- name: keep_result
 -- What came of one line; the first answer stays. The part is locked, so that none comes after its results are counted.
@@ -44,19 +57,15 @@ SELECT running.batch_id, running.number, %(chunk)s, %(key)s, %(data)s FROM runni
 ON CONFLICT DO NOTHING;
 
 -- name: end_run
--- A chunk is done. The last one brings its part to be looked after at once.
-WITH done AS (
-    DELETE FROM batch_runs WHERE batch_id = %(batch_id)s AND number = %(number)s AND chunk = %(chunk)s
-    RETURNING batch_id, number, chunk
-)
-UPDATE batch_parts SET next_attempt_at = now()
-FROM done
-WHERE batch_parts.batch_id = done.batch_id AND batch_parts.number = done.number AND batch_parts.state = 'in_progress'
-    AND NOT EXISTS (
-        SELECT FROM batch_runs AS r
-        WHERE r.batch_id = done.batch_id AND r.number = done.number AND r.chunk <> done.chunk
-    )
-RETURNING batch_parts.id;
+-- A chunk is done.
+DELETE FROM batch_runs WHERE batch_id = %(batch_id)s AND number = %(number)s AND chunk = %(chunk)s;
+
+-- name: wake_part
+-- A part without chunks is to be looked after at once. A statement of its own: of two that end the last two chunks at the
+-- same time neither would see that the other's is gone, and each would wait for what the other has locked.
+UPDATE batch_parts AS p SET next_attempt_at = now()
+WHERE batch_id = %(batch_id)s AND number = %(number)s AND state = 'in_progress'
+    AND NOT EXISTS (SELECT FROM batch_runs AS r WHERE r.batch_id = p.batch_id AND r.number = p.number);
 
 -- name: progress_of_runs
 -- How many lines of a part are done, and how many chunks are left.

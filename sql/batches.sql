@@ -111,15 +111,18 @@ WITH place AS (
 SELECT b.* FROM page JOIN batch_objects AS b USING (id) ORDER BY page.created_at DESC, page.id DESC;
 
 -- name: cancel_batch
--- Asks for the end of a batch that runs; its parts are told at once.
-WITH asked AS (
+-- Asks for the end of a batch that runs; its parts are told at once. `attempts` of none tells whoever is at a part, and
+-- does not know of it yet, to leave the next step to be taken at once. Parts are locked first, as everywhere.
+WITH part AS MATERIALIZED (
+    SELECT number FROM batch_parts WHERE batch_id = %(id)s AND results = 'none' ORDER BY number FOR NO KEY UPDATE
+), asked AS (
     UPDATE batches SET status = 'cancelling', cancelling_at = now()
-    WHERE id = %(id)s AND status = 'in_progress'
+    WHERE id = %(id)s AND status = 'in_progress' AND (SELECT count(*) FROM part) >= 0
     RETURNING id
 ), trail AS (
     INSERT INTO audit (actor, action, subject) SELECT %(actor)s, 'batch.cancel', id FROM asked
 )
-UPDATE batch_parts SET next_attempt_at = now() FROM asked
+UPDATE batch_parts SET attempts = 0, next_attempt_at = now() FROM asked
 WHERE batch_parts.batch_id = asked.id AND batch_parts.results = 'none'
 RETURNING batch_parts.id;
 

@@ -90,6 +90,21 @@ def test_another_node_goes_on_where_one_stopped(
     assert (done["request_counts"]["completed"], len(twice) < 60) == (60, True)
 
 
+def test_who_comes_back_late_leaves_its_lines_to_who_took_them_over(
+    bench: Bench, vllm: CompatibleSandbox, sql: Sql
+) -> None:
+    gate = threading.Event()
+    vllm.inject(Fault(path=CHAT, gate=gate, times=None))
+    batch = created(bench, uploaded(bench, *(line(f"v{n}", VLLM, f"ask {n}") for n in range(15))))
+    while asked(vllm).total() < 1:
+        bench.gateway.reconciler.run_once()
+    sql("UPDATE batch_runs SET lease_until = now()")  # as if the process had slept for too long
+    vllm.wait_for(lambda request: request.path == CHAT, count=2)
+    gate.set()
+    ended(bench, batch["id"])
+    assert asked(vllm) == Counter({f"ask {n}": 1 + (n == 0) for n in range(15)})
+
+
 def test_a_cancelled_batch_asks_nothing_more(bench: Bench, vllm: CompatibleSandbox) -> None:
     gate = threading.Event()
     vllm.inject(Fault(path=CHAT, gate=gate, times=None))

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from managed_files.batch_records import Run
+from managed_files.batch_records import LineResult, Run
 from managed_files.errors import Unavailable
 from managed_files.fanout import Fanout
 from managed_files.run_repository import RunRepository
@@ -17,6 +17,7 @@ from managed_files.services.leases import LeaseKeeper
 
 _PATIENCE = 5.0  # seconds
 _INTERVAL = 1.0  # seconds between two looks for lines
+_KEEPING = (1.0, 2.0, 4.0, 8.0)  # seconds between attempts to write a result down
 log = logging.getLogger(__name__)
 
 
@@ -67,7 +68,7 @@ class Runner:
             if done:
                 self._tools.runs.end(run)
             else:
-                self._tools.runs.renew_leases([run.id], 0.0)  # free for whoever comes next, if it is wanted at all
+                self._tools.runs.free(run)
         except Unavailable:
             log.warning("lines of %s are left to the next node, as the database does not answer", run.batch_id)
         finally:
@@ -84,8 +85,17 @@ class Runner:
             result = self._tools.asking.answered(run, line)
             if result is None:
                 return False
-            self._tools.runs.keep(run, result)
+            self._keep(run, result)
         return True
+
+    def _keep(self, run: Run, result: LineResult) -> None:
+        """The answer is paid for: it is not thrown away because the database is away for a moment."""
+        for seconds in _KEEPING:
+            try:
+                return self._tools.runs.keep(run, result)
+            except Unavailable:
+                self._tools.asking.pause(seconds)
+        return self._tools.runs.keep(run, result)
 
 
 class RunnerThread:

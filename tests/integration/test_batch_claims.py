@@ -1,0 +1,115 @@
+"""Two at one part of a batch: who comes late changes nothing, and none waits for what the other has locked."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from managed_files.batch_records import Count, Job, JobState, NewBatch, Part
+from managed_files.batch_repository import BatchRepository
+from managed_files.database import Database
+from managed_files.run_repository import RunRepository
+from tests.gateway_fixtures import Sql
+
+FILE = (
+    "INSERT INTO files (id, owner, filename, purpose, mime_type, state, bytes, sha256) "
+    "VALUES ('file', 'me', 'x', 'batch', 'x', 'stored', 1, '')"
+)
+INPUT = "INSERT INTO batch_inputs VALUES ('file', 0, NULL, 'g', 'p/m', 'a', 'p', '/v1/chat/completions', 1, '', NULL)"
+PART = "SELECT state, job_id, unsure, lease_until > now(), next_attempt_at > now() FROM batch_parts"
+NEW = NewBatch("batch", "me", None, "file", None, "/v1/chat/completions", "24h", 86_400)
+
+NOTHING = Count(0, 1, 0, 1, {})
+
+
+@pytest.fixture
+def parts(database: Database, sql: Sql) -> BatchRepository:
+    """With a batch of one part, whose lines wait with the gateway."""
+    sql(FILE)
+    sql(INPUT)
+    repository = BatchRepository(database)
+    repository.keep_lines("file", 0, 0, b"{}")
+    repository.create(NEW, {0: "part"})
+    return repository
+
+
+def claimed(parts: BatchRepository, sql: Sql) -> Part:
+    """The part, whoever holds it."""
+    sql("UPDATE batch_parts SET lease_until = NULL, next_attempt_at = now()")
+    part = parts.claim_part([], lease=40.0, pause=60.0)
+    assert part is not None
+    return part
+
+
+def test_who_lost_the_part_makes_no_job_and_notes_nothing(parts: BatchRepository, sql: Sql) -> None:
+    late, now = claimed(parts, sql), claimed(parts, sql)
+    assert parts.begin_job(now)
+    before = sql(PART)
+    done = [parts.begin_job(late), parts.note(late, Job("", JobState.CANCELLED)), parts.count(late, NOTHING)]
+    parts.note_error(late, "refused", 0.0, sure=True)
+    parts.give_up(late, "refused")
+    assert (done, sql(PART)) == ([False] * 3, before)
+
+
+def test_a_job_that_two_have_found_is_one(parts: BatchRepository, sql: Sql) -> None:
+    late, now = claimed(parts, sql), claimed(parts, sql)
+    noted = [parts.note_job(part, job_id, 9.0) for part, job_id in ((late, "job"), (now, "job"), (now, "another"))]
+    assert (noted, sql("SELECT state, job_id FROM batch_parts")) == ([True, True, False], [("validating", "job")])
+
+
+def test_a_cancel_that_comes_amid_a_step_is_heeded_at_once(parts: BatchRepository, sql: Sql) -> None:
+    part = claimed(parts, sql)
+    parts.cancel("batch", "me")
+    parts.note_error(part, "later", 600.0)
+    again = parts.claim_part([], lease=40.0, pause=60.0)
+    assert (again and again.cancelling, again and again.attempts) == (True, 1)
+
+
+def test_lines_that_are_gone_are_not_run(parts: BatchRepository, database: Database, sql: Sql) -> None:
+    part = claimed(parts, sql)
+    sql("DELETE FROM batch_lines")
+    assert (RunRepository(database).begin(part, 9.0), sql("SELECT state FROM batch_parts")) == (False, [("waiting",)])
+
+
+@pytest.fixture
+def locked(url: str) -> Iterator[psycopg.Connection]:
+    """A transaction that has the part's row, as every step that notes something."""
+    with psycopg.connect(url) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("first", ["batches", "batch_runs"])
+def test_whoever_waits_for_a_part_has_locked_nothing_before_it(
+    first: str, parts: BatchRepository, database: Database, sql: Sql, locked: psycopg.Connection
+) -> None:
+    runs, part = RunRepository(database), claimed(parts, sql)
+    runs.begin(part, 9.0)
+    run = runs.claim(["a"], 40.0)
+    assert run is not None
+    locked.execute("SELECT FROM batch_parts FOR UPDATE")
+    tasks: dict[str, Callable[[], None]] = {
+        "batches": lambda: parts.cancel("batch", "me"),
+        "batch_runs": lambda: runs.end(run),
+    }
+    waiting = threading.Thread(target=tasks[first])
+    waiting.start()
+    while not sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"):
+        pass
+    locked.execute(f"SELECT FROM {first} FOR UPDATE NOWAIT".encode())
+    locked.rollback()
+    waiting.join()
+    assert sql("SELECT next_attempt_at <= now() FROM batch_parts") == [(True,)]
+
+
+def test_a_chunk_is_freed_by_its_holder_only(parts: BatchRepository, database: Database, sql: Sql) -> None:
+    runs = RunRepository(database)
+    runs.begin(claimed(parts, sql), 9.0)
+    late, now = runs.claim(["a"], 0.0), runs.claim(["a"], 40.0)
+    assert late is not None
+    assert now is not None
+    runs.free(late)
+    meanwhile = runs.claim(["a"], 40.0)
+    runs.free(now)
+    assert (runs.is_wanted(late), runs.is_wanted(now), meanwhile) == (False, True, None)
+    assert runs.claim(["a"], 40.0) is not None
