@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.batching import FINAL, created, ended, line, looked_up, outcome, uploaded
+from tests.batching import FINAL, content, created, ended, line, looked_up, outcome, uploaded
 from tests.gateway import GEMINI, GPT, Bench, StandIns, settings_for
 from tests.gateway_fixtures import Sql
 
@@ -48,6 +48,42 @@ def test_a_batch_waits_for_a_model_that_is_missing(start: Start, sql: Sql) -> No
     status = looked_up(without, batch_id)["status"]
     sql("UPDATE batch_parts SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
     assert (status in FINAL, ended(start(GPT, GEMINI), batch_id)["status"]) == (False, "completed")
+
+
+def test_results_outlive_their_model(start: Start, url: str, stand_ins: StandIns, sql: Sql) -> None:
+    batch_id = held(start)
+    stand_ins.google.release_batches()
+    entries = stand_ins.entries()
+    for entry in entries:
+        entry["litellm_params"]["model"] += "-next"
+    with closing(Bench(settings_for(url, stand_ins, entries), stand_ins)) as bench:
+        batch = ended(bench, batch_id)
+        model = content(bench, batch["output_file_id"])["g"]["response"]["body"]["model"]
+        for name in ("output_file_id", "input_file_id"):
+            bench.call("DELETE", f"/files/{batch[name]}")
+        bench.gateway.reconciler.run_once()
+        left = {"openai": 0, "azure": 0, "google": 0}
+        assert (model, stand_ins.counts(), sql("SELECT DISTINCT results FROM batch_parts")) == (
+            "gemini-2.0-flash",
+            left,
+            [("gone",)],
+        )
+
+
+@pytest.mark.parametrize("how", ["cancelled", "expired"])
+def test_what_has_not_begun_ends_without_its_model(start: Start, stand_ins: StandIns, sql: Sql, how: str) -> None:
+    bench = start(GPT, GEMINI)
+    file_id = uploaded(bench, line("g", GEMINI))
+    bench.close()
+    without = start(GPT)
+    batch_id = created(without, file_id)["id"]
+    if how == "expired":
+        sql("UPDATE batches SET expires_at = now()")
+    else:
+        without.call("POST", f"/batches/{batch_id}/cancel")
+    sql("UPDATE batch_parts SET next_attempt_at = now()")
+    batch = ended(without, batch_id)
+    assert (batch["status"], outcome(without, batch)[1]) == (how, {"g": f"batch_{how}"})
 
 
 def test_what_is_overdue_waits_no_longer(start: Start, sql: Sql) -> None:

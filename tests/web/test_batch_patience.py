@@ -74,3 +74,19 @@ def test_results_that_cannot_be_read_fail_their_lines_in_the_end(bench: Bench, s
         due(sql)
         bench.gateway.reconciler.run_once()
     assert (batch["status"], outcome(bench, batch)) == ("completed", (["g"], {"a": "batch_failed"}))
+
+
+def test_a_job_that_nobody_ends_fails_its_lines_a_day_after_its_time(bench: Bench, sql: Sql) -> None:
+    openai = bench.stand_ins.openai
+    openai.hold_batches()
+    openai.inject(Fault("POST", "/v1/batches/.*/cancel", times=None, status=200, body={}))
+    batch_id = created(bench, uploaded(bench, line("a")))["id"]
+    while looked_up(bench, batch_id)["status"] == "validating":
+        due(sql)
+    sql("UPDATE batches SET expires_at = now() - interval '23 hours'")
+    due(sql)
+    bench.gateway.reconciler.run_once()
+    before = looked_up(bench, batch_id)["status"]
+    sql("UPDATE batches SET expires_at = now() - interval '25 hours'")
+    due(sql)
+    assert (before, outcome(bench, ended(bench, batch_id))[1]) == ("in_progress", {"a": "batch_failed"})

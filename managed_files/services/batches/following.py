@@ -1,10 +1,11 @@
 """Brings every part of every batch to its end: makes its job, looks after it, counts its results, deletes them."""
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 from managed_files.batch_records import Job, JobOrder, JobState, Part
 from managed_files.batch_repository import BatchRepository
@@ -16,7 +17,7 @@ from managed_files.records import CopyState, Deployment
 from managed_files.repository import FileRepository
 from managed_files.run_repository import RunRepository
 from managed_files.services.batches.ending import ended_as
-from managed_files.services.batches.places import deployment_at
+from managed_files.services.batches.places import deployment_at, deployment_near
 from managed_files.services.batches.results import Results
 from managed_files.services.batches.setbacks import EXPLAINED, Again, GivenUp, Over, Verdict, verdict
 from managed_files.services.batches.steps import AT_ONCE, Steps
@@ -26,6 +27,8 @@ from managed_files.services.leases import LeaseKeeper
 _PATIENCE = 5.0  # seconds that a pass, or somebody who looks at a batch, waits for steps
 _SETTLED = 60.0  # seconds after which a provider's list shows every job that it has
 _LOST = "The provider may have this job, although it did not say so. It is looked for."
+_NO_LINES = "The lines of this batch are not kept any more. Upload them again."
+_LONGEST_END = 86_400.0  # seconds that a provider has to end a job whose time is over
 log = logging.getLogger(__name__)
 
 
@@ -116,23 +119,31 @@ class Follower:
             self._look_at_job(part, part.job)
 
     def _begin(self, part: Part) -> None:
+        if (part.cancelling or part.overdue) and not part.unsure:
+            self._end_unbegun(part)
+            return
         api = self._api(part)
         if api is None:
-            self._tools.runs.begin(part, 0.0 if part.cancelling else self._pause)
+            if not self._tools.runs.begin(part, self._pause):
+                raise InvalidRequest(_NO_LINES)
             return
         deployment = deployment_at(part.place, self._tools.deployments)
         job_id = self._found(part, deployment, api)
-        if job_id is None and part.searched_at is not None and time.time() - part.searched_at < self._settled:
+        if job_id is None and part.searched_at is not None and part.searched_for < self._settled:
             self._tools.repository.note_error(part, _LOST, self._settled)
             return
         if job_id is None and (part.cancelling or part.overdue):
-            self._end(part, Job("", JobState.CANCELLED if part.cancelling else JobState.EXPIRED))
+            self._end_unbegun(part)
             return
         if job_id is None:
             job_id = self._made(part, deployment, api)
         if not self._tools.repository.note_job(part, job_id, 0.0 if part.cancelling else self._pause):
             log.warning("part %s has two jobs; %s is given up", part.id, job_id)
-            api.cancel(job_id)
+            with suppress(ProviderFailed):  # what becomes of this one is nothing that the part has to do with
+                api.cancel(job_id)
+
+    def _end_unbegun(self, part: Part) -> None:
+        self._end(part, Job("", JobState.CANCELLED if part.cancelling else JobState.EXPIRED))
 
     def _found(self, part: Part, deployment: Deployment, api: BatchApi) -> str | None:
         """The job that may exist, if it does. A search that fails leaves that as unclear as it was."""
@@ -146,13 +157,18 @@ class Follower:
 
     def _made(self, part: Part, deployment: Deployment, api: BatchApi) -> str:
         order = self._order(part, deployment)
-        self._tools.repository.begin_job(part)
+        if not self._tools.repository.begin_job(part):
+            raise _taken(part)
         return api.create(order)
 
     def _order(self, part: Part, deployment: Deployment) -> JobOrder:
         order = JobOrder(part.id, deployment, part.endpoint, part.lines, part.window)
         if part.stored_as is None:
-            return replace(order, lines=self._tools.repository.lines(part.file_id, part.input))
+            lines = self._tools.repository.lines(part.file_id, part.input)
+            first = next(lines, None)
+            if first is None:
+                raise InvalidRequest(_NO_LINES)
+            return replace(order, lines=chain([first], lines))
         return replace(order, input_id=self._stored(part))
 
     def _stored(self, part: Part) -> str:
@@ -186,11 +202,14 @@ class Follower:
         if job.state.ended:
             overdue = part.overdue and not part.cancelling and job.state is JobState.CANCELLED
             self._end(part, replace(job, state=JobState.EXPIRED) if overdue else job)
+        elif part.late > _LONGEST_END:
+            self._tools.repository.give_up(part, "The provider did not end this job, a day after its time was over.")
         else:
             self._note(part, job)
 
     def _note(self, part: Part, job: Job) -> None:
-        self._tools.repository.note(part, job)
+        if not self._tools.repository.note(part, job):
+            raise _taken(part)
 
     def _end(self, part: Part, job: Job) -> None:
         """The part's job is over; what came of it is counted at once."""
@@ -203,7 +222,7 @@ class Follower:
 
     def _discard(self, part: Part) -> None:
         if api := self._api(part):
-            api.discard(part.id, deployment_at(part.place, self._tools.deployments), part.job)
+            api.discard(part.id, deployment_near(part.place, self._tools.deployments), part.job)
         self._tools.repository.forget_results(part)
 
     def _api(self, part: Part) -> BatchApi | None:
@@ -213,3 +232,8 @@ class Follower:
             raise ConfigError(f"The configuration has no account {part.place.account} any more.")
         api = provider.batches()
         return api if api and part.endpoint in api.endpoints else None
+
+
+def _taken(part: Part) -> Unavailable:
+    """What ends a step whose lease ran out while it was at it: what is due now is somebody else's to do."""
+    return Unavailable(f"Another node has taken over the part {part.id}.")

@@ -33,6 +33,17 @@ def deployment_at(place: Place, deployments: Sequence[Deployment]) -> Deployment
     )
 
 
+def deployment_near(place: Place, deployments: Sequence[Deployment]) -> Deployment:
+    """The deployment of a place, or another one of its account: what is there can be deleted without its model."""
+    others = (deployment for deployment in deployments if deployment.account.name == place.account)
+    try:
+        return deployment_at(place, deployments)
+    except ConfigError:
+        if (other := next(others, None)) is None:
+            raise
+        return other
+
+
 def choose(
     model: str, url: str, files: Files, groups: Groups, offers: Offers, caller: Caller, now: float
 ) -> Deployment:

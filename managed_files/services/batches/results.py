@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
-from threading import Semaphore
+from threading import Lock, Semaphore
 from typing import Any
 
 from managed_files.batch_lines import dumped
@@ -27,7 +28,8 @@ _UNANSWERED = {
 }
 _NO_ANSWER = ("no_answer", "The provider gave no answer to this request.")
 _BLOCK = 64 * 1024  # bytes; whoever sends something lets other threads take their turns
-_AT_ONCE = 2  # parts that a process counts at the same time: the more are busy, the longer do all requests wait
+_AT_ONCE = 2  # parts that a process counts at the same time: the more are busy, the longer do all requests wait. One of
+# an account: where results do not come, others' are counted meanwhile.
 _USAGE = ("input_tokens", "output_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
 
 
@@ -60,6 +62,7 @@ class Results:
         self._repository = repository
         self._runs = runs
         self._counting = Semaphore(_AT_ONCE)
+        self._of_account = {account: Lock() for account in providers}
 
     def lines(self, part: Part) -> Iterator[OutputLine]:
         """Every line of the part, those without an answer last. Memory holds ids, not answers."""
@@ -92,7 +95,7 @@ class Results:
 
     def count(self, part: Part) -> Count:
         """What the part's lines come to. Asks for all of them, once its turn has come."""
-        with self._counting:
+        with self._of_account.get(part.place.account, nullcontext()), self._counting:
             return self._counted(part)
 
     def _counted(self, part: Part) -> Count:
@@ -144,8 +147,14 @@ class Results:
         dialect = DIALECTS[self._providers[part.place.account].dialect]
         if dialect.passthrough:
             return body
-        model = deployment_at(part.place, self._deployments).model
-        return dialect.response(dict(body), Exchange(f"chatcmpl-{digest}", part.created_at, model))
+        return dialect.response(dict(body), Exchange(f"chatcmpl-{digest}", part.created_at, self._model(part)))
+
+    def _model(self, part: Part) -> str:
+        """As a chat's answer names it. The results outlive the model in the configuration."""
+        try:
+            return deployment_at(part.place, self._deployments).model
+        except ConfigError:
+            return part.place.deployment.partition("/")[2] or part.place.deployment
 
 
 def _blamed(part: Part, result: LineResult) -> LineResult:

@@ -52,19 +52,26 @@ def verdict(part: Part, failure: Exception, pause: float) -> Verdict:
 
 
 def _postponed(part: Part, failure: ProviderFailed, pause: float) -> Verdict:
-    """What may pass is repeated. A job that cannot be made fails its lines; one that was made has a day longer."""
+    """What may pass is repeated. A job that cannot be made fails its lines; one that was made has a day longer.
+
+    One that may have been made is looked for until then, or until its time is over, whichever comes later.
+    """
     if part.state != "waiting":
         passing = failure.retryable or failure.upstream_status in _OF_THE_OPERATOR
         return _fails_in_the_end(part, failure.message, _MOST_LOOKS if passing else _MOST_ATTEMPTS, pause)
     if not failure.ambiguous and (not failure.retryable or part.attempts >= _MOST_ATTEMPTS):
         return Over(failure.message)
+    if part.overdue and part.attempts >= _MOST_LOOKS:
+        return GivenUp(failure.message)
     return Again(failure.message, _delay(part, pause), sure=not failure.ambiguous)
 
 
 def _for_the_operator(part: Part, error: ConfigError) -> Verdict:
-    """A batch outlives a mistake in the configuration: only one that is overdue fails for it."""
+    """A batch outlives a mistake in the configuration: only one that is overdue fails for it, and later its results."""
     if part.overdue and part.results == "none" and not part.ended:
         return Over(error.message)
+    if part.overdue and part.results == "none" and part.attempts >= _MOST_LOOKS:
+        return GivenUp(error.message)
     return Again(error.message, _LONGEST_DELAY)
 
 
