@@ -75,9 +75,7 @@ class Calls:
         answer = wire.send("POST", endpoint.url, headers=endpoint.headers, body=payload, stream=stream)
         headers = {"x-managed-files-dropped-params": ", ".join(map(quote, dropped))} if dropped else {}
         if dialect.passthrough and not stream:
-            if (
-                answer.content[:_LOOKED_AT].lstrip()[:1] != b"{"
-            ):  # of an answer that goes on unread, all that is checked
+            if not answer.content[:_LOOKED_AT].lstrip().startswith(b"{"):  # the rest of it goes on unread
                 raise wire.nonsense("something that is not a JSON object")
             done(None)
             return ChatAnswer([bytes(answer.content)], "application/json", headers)
