@@ -57,6 +57,8 @@ class LeaseKeeper:
     def _renew(self, idle: threading.Event) -> None:
         while not idle.wait(self.lease / _RENEWALS):
             with self._lock:
+                if idle.is_set():  # since the wait was over
+                    return
                 ids = sorted(self._held)
             try:
                 self._repository.renew_leases(ids, self.lease)

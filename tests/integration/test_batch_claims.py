@@ -9,6 +9,7 @@ import pytest
 from managed_files.batch_records import Count, Job, JobState, NewBatch, Part
 from managed_files.batch_repository import BatchRepository
 from managed_files.database import Database
+from managed_files.records import Caller
 from managed_files.run_repository import RunRepository
 from tests.gateway_fixtures import Sql
 
@@ -18,7 +19,7 @@ FILE = (
 )
 INPUT = "INSERT INTO batch_inputs VALUES ('file', 0, NULL, 'g', 'p/m', 'a', 'p', '/v1/chat/completions', 1, '', NULL)"
 PART = "SELECT state, job_id, unsure, lease_until > now(), next_attempt_at > now() FROM batch_parts"
-NEW = NewBatch("batch", "me", None, "file", None, "/v1/chat/completions", "24h", 86_400)
+NEW = NewBatch("batch", Caller("me"), "file", None, "/v1/chat/completions", "24h", 86_400)
 
 NOTHING = Count(0, 1, 0, 1, {})
 
