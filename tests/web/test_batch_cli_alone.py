@@ -172,17 +172,6 @@ def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     assert run("status", "batch_1", "--base-url", address).status == said
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:4000", "ftp://127.0.0.1", "http://me:secret@127.0.0.1", "http://[x"])
-def test_an_address_that_is_none(address: str, run: Run) -> None:
-    said = "managed-files: The gateway's address has to be http(s)://host[:port], with or without /v1."
-    assert run("status", "batch_1", "--base-url", address).status == said
-
-
-def test_a_key_that_is_none_is_not_shown(run: Run) -> None:
-    said = "managed-files: The API key is not one printable word."
-    assert run("status", "batch_1", "--api-key", "sk-a\nb").status == said
-
-
 def test_a_key_of_netrc_is_not_taken(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, run: Run, folder: Path) -> None:
     (folder / "netrc").write_text("default login me password secret")
     monkeypatch.setenv("NETRC", str(folder / "netrc"))
