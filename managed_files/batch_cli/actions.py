@@ -10,9 +10,10 @@ from typing import Any, BinaryIO
 from managed_files.batch_cli.client import BatchClient, Json, Refused
 from managed_files.batch_cli.disk import written
 from managed_files.batch_cli.progress import Watching, transfer
+from managed_files.batch_records import JobState
 from managed_files.errors import InvalidRequest
-from managed_files.services.batches.ending import FINAL
 
+_FINAL = frozenset(state for state in JobState if state.ended)
 _PATIENCE = 300.0  # seconds that a watched gateway may be away
 
 
@@ -57,7 +58,7 @@ def fetch(client: BatchClient, batch_id: str, output: str | None, errors: str | 
     if output and errors not in (None, "-") and Path(output).resolve() == Path(errors or "").resolve():
         raise InvalidRequest(f"{output} cannot take the answers and the errors: one would replace the other.")
     batch = client.batch(batch_id)
-    if batch["status"] not in FINAL:
+    if batch["status"] not in _FINAL:
         raise InvalidRequest(f"{batch_id} is {batch['status']}; there is nothing to fetch yet.")
     _save(client, batch.get("output_file_id"), output)
     if errors is not None:
@@ -92,6 +93,6 @@ def _last_look(client: BatchClient, batch_id: str, interval: float, progress: Wa
         else:
             heard = time.monotonic()
             progress.show(batch)
-            if batch["status"] in FINAL:
+            if batch["status"] in _FINAL:
                 return batch
         time.sleep(interval)
