@@ -1,7 +1,7 @@
 """gunicorn's configuration: `gunicorn -c python:managed_files.serving wsgi:application`.
 
-MANAGED_FILES_HOST, _PORT, _WORKERS, _THREADS and _WORKER_CLASS change it. The master starts the embedded database and
-applies migrations before the first worker exists, and stops the database after the last one is gone.
+MANAGED_FILES_HOST, _PORT, _WORKERS and _THREADS change it. The master starts the embedded database and applies
+migrations before the first worker exists, and stops the database after the last one is gone.
 """
 
 import gc
@@ -28,7 +28,7 @@ _host = os.environ.get("MANAGED_FILES_HOST", "127.0.0.1")
 _name = f"[{_host}]" if ":" in _host and not _host.startswith("[") else _host  # IPv6, as in a URL
 bind = [f"{_name}:{os.environ.get('MANAGED_FILES_PORT', '4000')}"]
 workers = int(os.environ.get("MANAGED_FILES_WORKERS", "1"))
-worker_class = os.environ.get("MANAGED_FILES_WORKER_CLASS", "gthread")
+worker_class = "gthread"
 threads = int(os.environ.get("MANAGED_FILES_THREADS", "1024"))  # one a stream; they exist once they are needed
 worker_connections = threads + 256
 backlog = 2048
