@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import quote
 
-from managed_files.batch_records import CHAT
+from managed_files.batch_records import CHAT, EMBEDDINGS, RESPONSES
 from managed_files.errors import ProviderFailed
 from managed_files.providers.base import ChatEndpoint
 from managed_files.providers.openai_batches import OpenAIBatches
@@ -17,8 +17,12 @@ _V1 = ("v1", "preview", "latest")
 
 
 class AzureBatches(OpenAIBatches):
-    """A line names the deployment as its model. Source: Azure's batch guide, which writes the path of chats so."""
+    """A line names the deployment as its model. Source: Azure's batch guide, which writes the path of chats so.
 
+    There are no batches for models of embeddings, says the same guide.
+    """
+
+    endpoints = (CHAT, RESPONSES)
     paths: ClassVar[Mapping[str, str]] = {CHAT: "/chat/completions"}
 
 
@@ -30,6 +34,7 @@ class Azure(OpenAIFiles):
     name = "azure"
     prefixes = ("azure",)
     batch_api = AzureBatches
+    relays = (EMBEDDINGS,)
     parameters = (
         Parameter("api_base", env=("AZURE_API_BASE",), identity=True, required=True),
         Parameter("api_key", env=("AZURE_API_KEY",), secret=True, identity=True),
@@ -75,10 +80,13 @@ class Azure(OpenAIFiles):
         return self._batches
 
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
+        return self.elsewhere(deployment, CHAT)
+
+    def elsewhere(self, deployment: Deployment, endpoint: str) -> ChatEndpoint:
         """By the entry's own version: entries of one account share its files, and may call differently."""
-        version = str(deployment.params.get("api_version") or self._version)
-        dated = f"deployments/{quote(deployment.model, safe='')}/chat/completions"
-        url = self._url(version, "chat/completions" if self._is_v1(version) else dated, {})
+        version, path = str(deployment.params.get("api_version") or self._version), endpoint.removeprefix("/v1/")
+        dated = f"deployments/{quote(deployment.model, safe='')}/{path}"
+        url = self._url(version, path if self._is_v1(version) else dated, {})
         return ChatEndpoint(url, {**self.headers(), "Content-Type": "application/json"})
 
     def _is_v1(self, version: str) -> bool:

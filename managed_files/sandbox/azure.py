@@ -9,6 +9,7 @@ from managed_files.sandbox.file_rules import DEFAULT_LIMIT, PURPOSES
 from managed_files.sandbox.openai import OpenAISandbox
 from managed_files.sandbox.openai_batch_job import Rules
 from managed_files.sandbox.openai_chat import complete, read_chat
+from managed_files.sandbox.openai_embeddings import embed
 from managed_files.sandbox.openai_errors import envelope
 from managed_files.sandbox.routing import Route
 from managed_files.sandbox.wire import Refused, Reply, Request, json_reply
@@ -20,6 +21,7 @@ _DENIED = (
 )
 _VERSION = re.compile(r"\d{4}-\d\d-\d\d(-preview)?")
 _SAFE = {"filtered": False, "severity": "safe"}
+_DIMENSIONS = 1536  # of text-embedding-3-small
 _FILTERS = {name: _SAFE for name in ("hate", "self_harm", "sexual", "violence")}
 
 
@@ -51,16 +53,18 @@ class AzureSandbox(OpenAISandbox):
         )
 
     def routes(self) -> list[Route]:
-        dated = "/openai/deployments/{deployment}/chat/completions"
+        dated = "/openai/deployments/{deployment}"
         return [
             *self.batch_controls(),
             *self.file_routes("/openai/v1"),
             *self.batch_routes("/openai/v1"),
             Route("POST", "/openai/v1/chat/completions", self.guarded(self.chat)),
             Route("POST", "/openai/v1/responses", self.guarded(self.respond)),
+            Route("POST", "/openai/v1/embeddings", self.guarded(self._embeddings)),
             *self.file_routes("/openai"),
             *self.batch_routes("/openai"),
-            Route("POST", dated, self.guarded(self._dated_chat)),
+            Route("POST", f"{dated}/chat/completions", self.guarded(self._dated_chat)),
+            Route("POST", f"{dated}/embeddings", self.guarded(self._embeddings)),
         ]
 
     def batch_rules(self) -> Rules:
@@ -90,6 +94,13 @@ class AzureSandbox(OpenAISandbox):
     def _dated_chat(self, request: Request, project: str) -> Reply:
         body = read_chat(request, model=request.args["deployment"])
         return self._answer_chat(body, project)
+
+    def _embeddings(self, request: Request, project: str) -> Reply:
+        """Any deployment does, as its name tells no model. A dated path and the body have to name the same one."""
+        named = request.args.get("deployment")
+        if named is not None:
+            self.check_model(named)
+        return embed(request, dict.fromkeys(self.deployments if named is None else (named,), _DIMENSIONS))
 
     def _answer_chat(self, body: dict[str, Any], project: str) -> Reply:
         self.check_model(body["model"])

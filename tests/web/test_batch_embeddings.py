@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from managed_files.sandbox import CompatibleSandbox, GeminiSandbox
+from managed_files.sandbox.azure import DEFAULT_KEY as AZURE_KEY
+from managed_files.sandbox.azure import AzureSandbox
 from managed_files.sandbox.bedrock import DEFAULT_KEY as AWS_KEY
 from managed_files.sandbox.bedrock import DEFAULT_SECRET, BedrockSandbox
 from managed_files.sandbox.compatible import DEFAULT_KEY
@@ -20,6 +22,7 @@ from tests.gateway import GEMINI, Bench, StandIns, settings_for
 EMBEDDINGS = "/v1/embeddings"
 MODELS = {
     "openai": "text-embedding-3-small",
+    "azure": "vectors",
     "mistral": "mistral-embed",
     "gemini": "gemini-embedding-001",
     "vertex_ai": "text-embedding-005",
@@ -42,8 +45,10 @@ def bench(url: str, stand_ins: StandIns) -> Iterator[Bench]:
         amazon = stack.enter_context(BedrockSandbox())
         aws = {"api_base": amazon.url, "aws_access_key_id": AWS_KEY, "aws_secret_access_key": DEFAULT_SECRET}
         google = next(entry["litellm_params"] for entry in stand_ins.entries() if entry["model_name"] == GEMINI)
+        azure = stack.enter_context(AzureSandbox(deployments=("vectors",)))
         accounts = {
             "openai": {"api_base": f"{stand_ins.openai.url}/v1", "api_key": OPENAI_KEY},
+            "azure": {"api_base": azure.url, "api_key": AZURE_KEY, "api_version": "2024-10-21"},
             "gemini": {"api_base": gemini.url, "api_key": GEMINI_KEY},
             "mistral": {"api_base": f"{mistral.url}/v1", "api_key": MISTRAL_KEY},
             "vertex_ai": google,
