@@ -9,7 +9,6 @@ from managed_files.sandbox.journal import Recorded
 from tests.gateway import Bench, StandIns, settings_for
 from tests.gateway_fixtures import Sql
 
-LEADER = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = %s::oid"
 Node = Callable[[str], Bench]
 
 
