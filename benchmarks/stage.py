@@ -17,7 +17,7 @@ import psutil
 import yaml
 
 from benchmarks.processes import wait_until
-from managed_files.commands import gunicorn
+from managed_files.launch import gunicorn
 
 ROOT = Path(__file__).resolve().parent.parent
 MASTER_KEY = "sk-benchmark-0123456789"

@@ -1,4 +1,7 @@
-"""The commands: serve (the default), demo, migrate, reconcile, keys, batches."""
+"""The commands: serve (the default), demo, migrate, reconcile, keys, batches.
+
+The gateway's parts are imported only by those that use them: that takes half a second, in which Ctrl-C is a traceback.
+"""
 
 import argparse
 import json
@@ -7,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from managed_files import __version__, commands, demo
+from managed_files import __version__, demo, launch
 from managed_files.batch_cli import arguments as batches
 from managed_files.errors import GatewayError
 
@@ -96,7 +99,7 @@ def _add_keys(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) 
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    commands.serve(arguments.host, arguments.port, arguments.workers, arguments.threads)
+    launch.serve(arguments.host, arguments.port, arguments.workers, arguments.threads)
 
 
 def _demo(arguments: argparse.Namespace) -> None:
@@ -104,14 +107,20 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 
 def _migrate(_: argparse.Namespace) -> None:
+    from managed_files import commands
+
     print("\n".join(f"applied {name}" for name in commands.migrate_database()) or "nothing to apply")
 
 
 def _reconcile(_: argparse.Namespace) -> None:
+    from managed_files import commands
+
     print(json.dumps(commands.reconcile()))
 
 
 def _create_key(arguments: argparse.Namespace) -> None:
+    from managed_files import commands
+
     key = commands.create_key(
         user_id=arguments.user_id,
         team_id=arguments.team_id,
@@ -124,11 +133,15 @@ def _create_key(arguments: argparse.Namespace) -> None:
 
 
 def _list_keys(arguments: argparse.Namespace) -> None:
+    from managed_files import commands
+
     for row in commands.list_keys(arguments.user_id):
         print(json.dumps(row, default=str))
 
 
 def _revoke_keys(arguments: argparse.Namespace) -> None:
+    from managed_files import commands
+
     revoked = commands.revoke_keys(arguments.keys)
     if not revoked:
         sys.exit("managed-files: none of these keys is alive")

@@ -1,12 +1,8 @@
 """What the commands do. Each uses the gateway's own parts, without serving."""
 
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
-from typing import NoReturn
 
 from app import Gateway, build_gateway, configured, database_url
 from managed_files import migrate
@@ -15,27 +11,7 @@ from managed_files.keys import NewKey, digest_of, seconds_of
 from managed_files.settings import Settings
 from managed_files.web import observe
 
-_ROOT = Path(__file__).resolve().parent.parent
 _CLI_ACTOR = "command line"
-
-
-def serve(host: str, port: int, workers: int, threads: int) -> NoReturn:
-    """Becomes gunicorn, whose master reads the configuration."""
-    command, environment = gunicorn(host, port, workers, threads)
-    os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter, no shell
-
-
-def gunicorn(host: str, port: int, workers: int, threads: int) -> tuple[list[str], dict[str, str]]:
-    """The command that serves, and its environment."""
-    environment = {
-        **os.environ,
-        "MANAGED_FILES_HOST": host,
-        "MANAGED_FILES_PORT": str(port),
-        "MANAGED_FILES_WORKERS": str(workers),
-        "MANAGED_FILES_THREADS": str(threads),
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])),
-    }
-    return [sys.executable, "-m", "gunicorn", "-c", "python:managed_files.serving", "wsgi:application"], environment
 
 
 def migrate_database() -> list[str]:

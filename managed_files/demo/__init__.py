@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 
-from managed_files.commands import gunicorn
 from managed_files.demo.models import models
 from managed_files.demo.story import story
 from managed_files.errors import GatewayError
+from managed_files.launch import gunicorn
 
 _ROOT = Path(__file__).resolve().parents[2]
 
