@@ -141,6 +141,13 @@ def test_lines_without_an_answer_can_be_retried(bench: Bench, vllm: CompatibleSa
     assert (len(failed), outcome(bench, ended(bench, again["id"]))) == (1, (failed, {}))
 
 
+def test_usage_that_is_none_counts_for_nothing(bench: Bench, vllm: CompatibleSandbox) -> None:
+    odd = {"prompt_tokens": "7", "prompt_tokens_details": [1], "completion_tokens_details": "x", "total_tokens": 5}
+    vllm.inject(Fault(path=CHAT, status=200, body=json.dumps({"usage": odd}).encode()))
+    batch = ran(bench, line("a", VLLM))
+    assert (outcome(bench, batch), batch["usage"]["total_tokens"]) == ((["a"], {}), 5)
+
+
 @pytest.mark.parametrize("odd", [b"<html>", b"[1]", b"null"])
 def test_an_answer_that_is_none_fails_its_line_and_no_other(bench: Bench, vllm: CompatibleSandbox, odd: bytes) -> None:
     vllm.inject(Fault(path=CHAT, status=200, body=odd))

@@ -170,13 +170,13 @@ def _usage(line: OutputLine) -> dict[str, int]:
     usage = ((line.shape["response"] or {}).get("body") or {}).get("usage") if line.answered else None
     if not isinstance(usage, dict):
         return {}
-    asked = usage.get("prompt_tokens_details") or usage.get("input_tokens_details") or {}
-    told = usage.get("completion_tokens_details") or usage.get("output_tokens_details") or {}
+    asked = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
+    told = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
     found = {
         "input_tokens": usage.get("prompt_tokens", usage.get("input_tokens")),
         "output_tokens": usage.get("completion_tokens", usage.get("output_tokens")),
         "total_tokens": usage.get("total_tokens"),
-        "cached_tokens": asked.get("cached_tokens"),
-        "reasoning_tokens": told.get("reasoning_tokens"),
+        "cached_tokens": asked.get("cached_tokens") if isinstance(asked, dict) else None,
+        "reasoning_tokens": told.get("reasoning_tokens") if isinstance(told, dict) else None,
     }
     return {name: tokens for name, tokens in found.items() if isinstance(tokens, int)}
