@@ -125,7 +125,7 @@ class Receiving:
 
 @dataclass(slots=True)
 class _Lines:
-    """A batch's lines, read for these targets. Without any, what is wrong is told at the end: some may still come."""
+    """A batch's lines, read for these targets. Without any, what targets might mend is told at the end of the form."""
 
     targets: tuple[str, ...]
     intake: Intake
@@ -138,7 +138,7 @@ class _Lines:
         try:
             self.intake.feed(data)
         except InvalidRequest as error:
-            if self.targets or isinstance(error, TooLarge):
+            if self.targets or not self.intake.misplaced or isinstance(error, TooLarge):
                 raise
             self.wrong = error
 

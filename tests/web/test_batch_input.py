@@ -118,6 +118,12 @@ def test_targets_may_stand_behind_a_file_whose_lines_name_other_models(bench: Be
     assert bench.call("POST", "/files", data=body, content_type=FORM).status_code == 200
 
 
+def test_what_no_target_could_mend_is_refused_at_once(bench: Bench, facts: list[dict[str, Any]]) -> None:
+    data = b"[]\n" * 400_000
+    answer = bench.upload("", data=data, filename="lines.jsonl", purpose="batch")
+    assert (answer.status_code, facts[-1]["bytes"] < len(data) / 2) == (400, True)
+
+
 @pytest.mark.parametrize(
     ("change", "param"),
     [

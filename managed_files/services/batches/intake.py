@@ -38,7 +38,8 @@ class Rewriting:
 class Intake:
     """One file's lines, fed as they arrive. `targets`: deployments whose groups get the whole file each, if any do.
 
-    A group has no other members then: who names an entry of the configuration means that one.
+    A group has no other members then: who names an entry of the configuration means that one. `misplaced`: something
+    is wrong that other targets might mend.
     """
 
     def __init__(self, rewriting: Rewriting, caller: Caller, targets: Sequence[Deployment]):
@@ -58,6 +59,7 @@ class Intake:
         self._files: dict[str, tuple[Copy, ...]] = {}
         self._looked_up: set[str] = set()
         self._models: set[str] = set()
+        self.misplaced = False
         self.units = Units()
 
     def feed(self, data: bytes) -> None:
@@ -112,6 +114,7 @@ class Intake:
                 try:
                     self._place(line, found, target)
                 except InvalidRequest as error:
+                    self.misplaced = True
                     self._findings.add(line.number, f"{error.param}: {error.message}" if error.param else error.message)
 
     def _place(self, line: Line, found: list[Reference], target: str | None) -> None:
