@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,21 @@ class Line:
     @property
     def model(self) -> str:
         return str(self.body["model"])
+
+    @property
+    def key(self) -> str:
+        """The line's name at its provider, a decimal number. It tells all that the answer's translation needs of it."""
+        return f"{'0' if asks_for_functions(self.body) else ''}{self.number}"
+
+
+def asks_for_functions(body: Mapping[str, Any]) -> bool:
+    """Whether a chat uses the deprecated `functions`, so that its answer has to say `function_call`."""
+    return bool(body.get("functions")) and not body.get("tools")
+
+
+def asked_for_functions(key: str) -> bool:
+    """The same, by the key of its line."""
+    return key.startswith("0")
 
 
 class Findings:

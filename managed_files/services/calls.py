@@ -13,6 +13,7 @@ from requests import Response
 
 from managed_files.batch_records import EMBEDDINGS
 from managed_files.dialects import embeddings
+from managed_files.batch_lines import asks_for_functions
 from managed_files.dialects.base import Dialect, Exchange
 from managed_files.dialects.embeddings import Native
 from managed_files.dialects.registry import DIALECTS
@@ -166,7 +167,7 @@ def _exchange(body: Mapping[str, Any], deployment: Deployment) -> Exchange:
         created=int(time.time()),
         model=deployment.model,
         include_usage=bool(isinstance(options, dict) and options.get("include_usage")),
-        functions=bool(body.get("functions")) and not body.get("tools"),
+        functions=asks_for_functions(body),
     )
 
 

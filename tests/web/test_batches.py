@@ -10,13 +10,15 @@ from tests.gateway import AZURE, CONTENT, GEMINI, GPT, GPT_BIG, Bench, file_part
 from tests.openai_schema import assert_valid
 
 ALL = (GPT, GPT_BIG, AZURE, GEMINI)
+FUNCTIONS = {"functions": [{"name": "look", "parameters": {"type": "object"}}], "function_call": {"name": "look"}}
 
 
-def test_every_line_is_answered_as_in_a_chat_under_its_own_id(bench: Bench) -> None:
-    batch = ran(bench, *(line(f"ü {model}", model, f"ask {model}") for model in ALL))
+@pytest.mark.parametrize("fields", [{}, FUNCTIONS], ids=["text", "functions"])
+def test_every_line_is_answered_as_in_a_chat_under_its_own_id(bench: Bench, fields: dict[str, Any]) -> None:
+    batch = ran(bench, *(line(f"ü {model}", model, f"ask {model}", **fields) for model in ALL))
     answers = content(bench, batch["output_file_id"])
     chats = {
-        f"ü {model}": bench.call("POST", "/chat/completions", json=line("", model, f"ask {model}")["body"])
+        f"ü {model}": bench.call("POST", "/chat/completions", json=line("", model, f"ask {model}", **fields)["body"])
         for model in ALL
     }
     expected = {name: chat.get_json()["choices"] for name, chat in chats.items()}

@@ -121,7 +121,7 @@ class Intake:
         files = {item.file_id: self._copies(item) for item in found}
         model = target or line.model
         deployment = choose(model, line.url, files, self._groups, self._offers, self._caller, self._now)
-        key, body = str(line.number), {**line.body, "model": model}
+        key, body = line.key, {**line.body, "model": model}
         api = self._with.providers[deployment.account.name].batches()
         if api is None or runs_itself(deployment, line.url, self._offers):
             item, held, limits = keyed(key, line.url, body), False, _NO_LIMITS

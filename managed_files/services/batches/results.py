@@ -8,7 +8,7 @@ from itertools import chain
 from threading import Lock, Semaphore
 from typing import Any
 
-from managed_files.batch_lines import dumped
+from managed_files.batch_lines import asked_for_functions, dumped
 from managed_files.batch_records import CHAT, Count, JobState, LineResult, Part
 from managed_files.batch_repository import BatchRepository
 from managed_files.dialects.base import Exchange
@@ -132,14 +132,15 @@ class Results:
         status, body = result.status, result.body
         if status == 200:
             try:
-                body = self._translated(part, body, digest)
+                body = self._translated(part, result, digest)
             except ProviderFailed as failure:
                 return False, None, {"code": failure.code or "provider_error", "message": failure.message}
         request_id = result.request_id or f"req_{digest}"
         return status == 200, {"status_code": status, "request_id": request_id, "body": body}, None
 
-    def _translated(self, part: Part, body: Mapping[str, Any], digest: str) -> Mapping[str, Any]:
+    def _translated(self, part: Part, result: LineResult, digest: str) -> Mapping[str, Any]:
         """What the gateway ran itself is in OpenAI's words already."""
+        body = result.body
         if not isinstance(body, Mapping):  # a provider may write anything into its file of results
             raise ProviderFailed(part.place.provider, "The provider answered with JSON that is not an object.")
         if part.job is None or part.endpoint != CHAT:
@@ -147,7 +148,9 @@ class Results:
         dialect = DIALECTS[self._providers[part.place.account].dialect]
         if dialect.passthrough:
             return body
-        return dialect.response(dict(body), Exchange(f"chatcmpl-{digest}", part.created_at, self._model(part)))
+        functions = asked_for_functions(result.key)
+        exchange = Exchange(f"chatcmpl-{digest}", part.created_at, self._model(part), functions=functions)
+        return dialect.response(dict(body), exchange)
 
     def _model(self, part: Part) -> str:
         """As a chat's answer names it. The results outlive the model in the configuration."""
