@@ -59,9 +59,10 @@ class BatchUploads:
             return parent.settle(partial(self.repository.settle_file, inputs))
 
     def _replayed(self, parent: Attempt, units: Sequence[Unit]) -> str:
-        """The file of the earlier request with this idempotency key, if that was for the same targets."""
+        """The file of the earlier request with this idempotency key, if that was for the same targets in this order."""
         file_id = parent.settle()
-        if {item.target for item in self.repository.inputs(file_id)} != {unit.target for unit in units}:
+        earlier = dict.fromkeys(item.target for item in self.repository.inputs(file_id))
+        if list(earlier) != list(dict.fromkeys(unit.target for unit in units)):
             raise key_of_another()
         return file_id
 
