@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from requests import Response
 
+from managed_files.batch_lines import asks_for_functions
 from managed_files.batch_records import EMBEDDINGS
 from managed_files.dialects import embeddings
-from managed_files.batch_lines import asks_for_functions
 from managed_files.dialects.base import Dialect, Exchange
 from managed_files.dialects.embeddings import Native
 from managed_files.dialects.registry import DIALECTS
