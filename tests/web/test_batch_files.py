@@ -55,6 +55,16 @@ def test_lines_that_are_deleted_cannot_be_retried(bench: Bench) -> None:
     assert (answer.status_code, "not kept any more" in answer.get_json()["error"]["message"]) == (400, True)
 
 
+def test_results_that_somebody_took_away_are_not_told_as_no_answers(bench: Bench) -> None:
+    batch = ran(bench, line("g", GEMINI), line("h", GEMINI), line("bad", GEMINI, temperature=9))
+    bench.stand_ins.google.buckets.clear()
+    paths = [f"/files/{batch[name]}/content" for name in ("output_file_id", "error_file_id")]
+    answers = [bench.call("GET", path) for path in paths] + [bench.call("POST", f"/batches/{batch['id']}/retry")]
+    assert {(answer.status_code, "has the results of this batch no more" in answer.text) for answer in answers} == {
+        (404, True)
+    }
+
+
 def test_deleted_results_cannot_be_retried(bench: Bench, sql: Sql) -> None:
     batch = ran(bench, line("a"), line("bad", temperature=9))
     for name in ("output_file_id", "error_file_id"):

@@ -65,16 +65,22 @@ class Results:
         self._of_account = {account: Lock() for account in providers}
 
     def lines(self, part: Part) -> Iterator[OutputLine]:
-        """Every line of the part, those without an answer last. Memory holds ids, not answers."""
+        """Every line of the part, those without an answer last. Memory holds ids, not answers.
+
+        Raises ProviderFailed with status 404 if the provider has no longer what was counted: operators empty buckets,
+        and some providers keep results for weeks only.
+        """
         with short_turns:
             yield from self._lines(part)
 
     def _lines(self, part: Part) -> Iterator[OutputLine]:
         waiting = self._repository.custom_ids(part)
-        for result in self._results(part):
+        for result in self._kept_results(part):
             custom_id = waiting.pop(result.key, None)
             if custom_id is not None:
                 yield self._line(part, custom_id, _blamed(part, result))
+        if part.results == "kept" and part.job and part.lines - len(waiting) < (part.job.completed or 0):
+            raise _gone(part)
         code, message = _UNANSWERED.get(part.state, _NO_ANSWER)
         if part.state == "failed" and part.error:
             message = part.error
@@ -106,6 +112,14 @@ class Results:
             for name, tokens in _usage(line).items():
                 usage[name] += tokens
         return Count(numbers[True], numbers[False], sizes[True], sizes[False], usage)
+
+    def _kept_results(self, part: Part) -> Iterator[LineResult]:
+        try:
+            yield from self._results(part)
+        except ProviderFailed as failure:
+            if part.results == "kept" and failure.upstream_status in (404, 410):
+                raise _gone(part) from failure
+            raise
 
     def _results(self, part: Part) -> Iterator[LineResult]:
         provider = self._providers.get(part.place.account)
@@ -158,6 +172,11 @@ class Results:
             return deployment_at(part.place, self._deployments).model
         except ConfigError:
             return part.place.deployment.partition("/")[2] or part.place.deployment
+
+
+def _gone(part: Part) -> ProviderFailed:
+    provider = part.place.provider
+    return ProviderFailed(provider, f"{provider} has the results of this batch no more.", upstream_status=404)
 
 
 def _blamed(part: Part, result: LineResult) -> LineResult:
