@@ -48,9 +48,13 @@ def test_the_input_of_a_running_batch_stays_unless_forced(bench: Bench) -> None:
     assert ended(bench, batch["id"])["status"] == "cancelled"
 
 
-def test_lines_that_are_deleted_cannot_be_retried(bench: Bench) -> None:
-    batch = ran(bench, line("bad", temperature=9))
-    bench.call("DELETE", f"/files/{batch['input_file_id']}")
+@pytest.mark.parametrize("by", ["its owner", "somebody at the provider"])
+def test_lines_that_are_deleted_cannot_be_retried(bench: Bench, by: str) -> None:
+    batch, store = ran(bench, line("bad", temperature=9)), bench.stand_ins.openai.store
+    if by == "its owner":
+        bench.call("DELETE", f"/files/{batch['input_file_id']}")
+    else:
+        [store.remove(file) for file in store.files.values() if file.purpose == "batch"]
     answer = bench.call("POST", f"/batches/{batch['id']}/retry")
     assert (answer.status_code, "not kept any more" in answer.get_json()["error"]["message"]) == (400, True)
 

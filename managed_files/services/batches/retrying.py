@@ -7,7 +7,7 @@ from functools import partial
 
 from managed_files.batch_records import Batch, BatchLimits, Part
 from managed_files.batch_repository import BatchRepository
-from managed_files.errors import ConfigError, InvalidRequest
+from managed_files.errors import ConfigError, InvalidRequest, ProviderFailed
 from managed_files.providers.base import Provider
 from managed_files.providers.batches import json_lines
 from managed_files.records import Caller, Deployment, FormFile
@@ -94,9 +94,17 @@ class Retrying:
     def _lines(self, part: Part) -> Iterator[bytes]:
         if part.stored_as is None:
             return self.repository.lines(part.file_id, part.input)
-        copies = self.files.copies_of_child(part.stored_as)
+        return json_lines(self._content(part, part.stored_as))
+
+    def _content(self, part: Part, stored_as: str) -> Iterator[bytes]:
+        """Nothing where the provider has the file no more."""
         provider = self.providers[part.place.account]
-        return (line for copy in copies for line in json_lines(provider.content(copy.stored_id, "batch")))
+        try:
+            for copy in self.files.copies_of_child(stored_as):
+                yield from provider.content(copy.stored_id, "batch")
+        except ProviderFailed as failure:
+            if failure.upstream_status != 404:
+                raise
 
     def _key(self, part: Part, raw: bytes) -> str:
         api = self.providers[part.place.account].batches()
