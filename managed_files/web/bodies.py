@@ -3,6 +3,7 @@
 from typing import Any
 
 from flask import Request
+from werkzeug.exceptions import HTTPException
 
 from managed_files.errors import InvalidRequest, SpoolBroken, TooLarge, UnsupportedMediaType
 from managed_files.strict_json import decoded
@@ -41,11 +42,13 @@ def _read(request: Request, length: int | None, max_bytes: int) -> bytes:
 
 
 def _all_of(request: Request, length: int | None, max_bytes: int) -> bytes:
-    if length is None:
-        request.max_content_length = max_bytes + 1  # werkzeug ends a chunked body at its limit without a word
-        return request.get_data(cache=False)
     try:
+        if length is None:
+            request.max_content_length = max_bytes + 1  # werkzeug ends a chunked body at its limit without a word
+            return request.get_data(cache=False)
         data: bytes = request.environ["wsgi.input"].read(length)
-    except ConnectionError as error:
+    except (TimeoutError, BlockingIOError, HTTPException):
+        raise
+    except Exception as error:  # each server has its own for a client that went away or broke the chunked coding
         raise SpoolBroken("The request body ended before it was complete.") from error
     return data

@@ -4,6 +4,7 @@ import io
 from typing import Any
 
 import pytest
+from gunicorn.http.errors import InvalidChunkSize
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -128,7 +129,7 @@ def test_a_body_that_is_too_large_is_refused(declared: bool, url: str, stand_ins
 class Ending(io.BytesIO):
     """A body whose client stops in the middle."""
 
-    def __init__(self, error: OSError):
+    def __init__(self, error: Exception):
         super().__init__()
         self._error = error
 
@@ -137,9 +138,18 @@ class Ending(io.BytesIO):
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(ConnectionResetError(), 400), (TimeoutError(), 408), (BlockingIOError(), 408)]
+    ("error", "length", "status"),
+    [
+        (ConnectionResetError(), "100", 400),
+        (ConnectionResetError(), "", 400),
+        (InvalidChunkSize(b"zz"), "", 400),
+        (TimeoutError(), "100", 408),
+        (BlockingIOError(), "100", 408),
+    ],
 )
-def test_a_client_that_stops_in_the_middle_of_its_body(error: OSError, status: int, bench: Bench) -> None:
-    body = {"wsgi.input": Ending(error), "CONTENT_LENGTH": "100"}
+def test_a_client_that_stops_in_the_middle_of_its_body(
+    error: Exception, length: str, status: int, bench: Bench
+) -> None:
+    body = {"wsgi.input": Ending(error), "CONTENT_LENGTH": length, "wsgi.input_terminated": True}
     answer = bench.call("POST", "/chat/completions", content_type="application/json", environ_overrides=body)
     assert answer.status_code == status
