@@ -14,6 +14,7 @@ from managed_files.slices import Slice as Slice
 
 _HEAD_BYTES = 8 * 1024
 _PIECE = 256 * 1024
+_NO_ROOM = "The gateway has no room for this file now."
 _WRONG_LENGTH = "The file did not have the length that the request promised."
 
 
@@ -23,10 +24,14 @@ class Spool:
     `expected`: bytes that the request promises, or None. A reader opened before the end believes that promise (it may
     stand in a Content-Length) and keeps back the last byte until the promise has come true, so that a wrong one can
     never look like a complete file at the other end. `directory` should be on a disk: the bytes never stay in memory.
+    Raises Unavailable.
     """
 
     def __init__(self, expected: int | None = None, directory: str | None = None):
-        self._file = tempfile.TemporaryFile(buffering=0, dir=directory)  # noqa: SIM115 - close() ends it
+        try:
+            self._file = tempfile.TemporaryFile(buffering=0, dir=directory)  # noqa: SIM115 - close() ends it
+        except OSError as error:
+            raise Unavailable(_NO_ROOM) from error
         self._changed = Condition()
         self._expected = expected
         self._written = 0
@@ -131,7 +136,7 @@ class Spool:
                 rest = rest[os.write(descriptor, rest) :]
         except OSError as error:
             self.fail("The gateway could not keep the incoming bytes.")
-            raise Unavailable("The gateway has no room for this file now.") from error
+            raise Unavailable(_NO_ROOM) from error
 
     @contextmanager
     def _descriptor(self) -> Iterator[int]:
