@@ -12,10 +12,12 @@ from managed_files.upstream import Body, Upstream, pieces
 # Whatever else a request carries in its headers may be a credential, also under a name that only the operator knows.
 _HARMLESS = ("accept", "content-", "x-upload-content-", "x-goog-upload-", "x-goog-user-project", "openai-organization")
 _LONGEST_ERROR = 64 * 1024
+_QUICK = ("GET", "HEAD", "DELETE")
+PATIENCE = 30.0  # seconds of silence after a look-up or a delete, which no provider has to think about for long
 
 
 class Wire:
-    """Sends requests in the name of one provider. `timeout`: seconds without a sign of life."""
+    """Sends requests in the name of one provider. `timeout`: seconds without a sign of life, where it may think."""
 
     def __init__(self, provider: str, upstream: Upstream, timeout: float):
         self._provider = provider
@@ -41,7 +43,8 @@ class Wire:
         What `body` raises while it is read passes through unchanged.
         """
         try:
-            answer = self._upstream.send(method, url, headers=headers, body=body, timeout=self._timeout, stream=stream)
+            timeout = min(self._timeout, PATIENCE) if method in _QUICK and not stream else self._timeout
+            answer = self._upstream.send(method, url, headers=headers, body=body, timeout=timeout, stream=stream)
             if answer.status_code // 100 == 2 or answer.status_code in accept:
                 return answer
             text = _beginning(answer) if stream else answer.content

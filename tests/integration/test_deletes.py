@@ -1,5 +1,6 @@
 """Deleting: every copy goes, now or later, and no caller waits for later."""
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import httpx2
 import pytest
 from openai import OpenAI
 
+from managed_files.providers import wire
 from managed_files.sandbox.faults import Fault
 from tests.gateway import GEMINI, GPT, MASTER_KEY, Bench, StandIns, file_part, settings_for
 from tests.gateway_fixtures import Sql
@@ -68,6 +70,16 @@ def test_what_cannot_be_deleted_now_is_deleted_later(fault: dict[str, Any], benc
         NONE,
         [(0, 0)],
     )
+
+
+def test_a_provider_that_hangs_keeps_no_delete_waiting(bench: Bench, sql: Sql, monkeypatch: pytest.MonkeyPatch) -> None:
+    file_id, gate = bench.stored(f"{GPT}, {GEMINI}"), threading.Event()
+    bench.stand_ins.openai.inject(Fault(method="DELETE", path="/v1/files", gate=gate))
+    monkeypatch.setattr(wire, "PATIENCE", 0.2)  # an entry's own time-out is ten minutes
+    told = delete(bench, file_id)
+    left = sql("SELECT provider, state, error LIKE '%%in time%%' FROM copies")
+    gate.set()
+    assert (told, left) == ((200, True), [("openai", "deleting", True)])
 
 
 def test_this_request_has_a_minute_before_the_reconciler_takes_over(bench: Bench, sql: Sql) -> None:
