@@ -119,7 +119,7 @@ class CompatibleSandbox(OpenAISandbox):
         """Any."""
 
     def batch_rules(self) -> Rules:
-        return Rules({"/v1/chat/completions": self.chat}, longest_window=7 * 86_400)
+        return Rules({"/v1/chat/completions": self.chat}, max_bytes=100_000_000, longest_window=7 * 86_400)
 
     def guarded(self, handler: ProjectHandler) -> Handler:
         """The handler behind the key check, its errors in the flavour's words."""

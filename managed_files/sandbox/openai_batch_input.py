@@ -35,6 +35,7 @@ class Check:
     endpoint: str
     models: tuple[str, ...] | None
     max_lines: int
+    max_bytes: int
     total: int = 0
     model: str | None = None
     findings: list[Json] = field(default_factory=list)
@@ -46,6 +47,9 @@ class Check:
         elif file.purpose != "batch":
             message = f"The input file has the purpose '{file.purpose}'; it has to be 'batch'."
             self._found("invalid_file_purpose", message, param="input_file_id")
+        elif file.blob.size > self.max_bytes:
+            message = f"The input file is larger than {self.max_bytes} bytes."
+            self._found("file_too_large", message, param="input_file_id")
         else:
             self._lines(file.blob)
         return self

@@ -28,6 +28,7 @@ class Rules:
     handlers: Mapping[str, LineHandler]
     models: tuple[str, ...] | None = None
     max_lines: int = 50_000
+    max_bytes: int = 200_000_000
     longest_window: int = 86_400
 
 
@@ -88,7 +89,8 @@ class BatchJob:
 
     def begin(self) -> bool:
         self.input = self.store.get(self.project, self.input_id)
-        check = Check(self.endpoint, self.rules.models, self.rules.max_lines).read(self.input)
+        rules = self.rules
+        check = Check(self.endpoint, rules.models, rules.max_lines, rules.max_bytes).read(self.input)
         self.model, self.errors, self.counts["total"] = check.model, check.findings, check.total
         if check.findings:
             self.counts["total"] = 0

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import openai
@@ -9,6 +10,7 @@ import pytest
 import requests
 
 from managed_files.sandbox import OpenAISandbox
+from managed_files.sandbox.openai_batch_job import Rules
 
 CHAT = "/v1/chat/completions"
 KEYS = {"sk-one": "project-1", "sk-two": "project-2"}
@@ -45,6 +47,22 @@ def ended(sandbox: OpenAISandbox, client: openai.OpenAI, *lines: Any, **options:
 
 def read(client: openai.OpenAI, file_id: str | None) -> list[dict[str, Any]]:
     return [json.loads(text) for text in client.files.content(file_id or "").text.splitlines()]
+
+
+class Tight(OpenAISandbox):
+    """Takes inputs of at most this many bytes, and of one line."""
+
+    def batch_rules(self) -> Rules:
+        return replace(super().batch_rules(), max_bytes=400, max_lines=1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"), [([line("a" * 400)], "file_too_large"), ([line("a"), line("b")], "too_many_tasks")]
+)
+def test_an_input_has_limits(lines, code):
+    with Tight(api_keys=KEYS) as sandbox, openai.OpenAI(base_url=f"{sandbox.url}/v1", api_key="sk-one") as client:
+        batch = ended(sandbox, client, *lines)
+    assert (batch.status, [one.code for one in batch.errors.data]) == ("failed", [code])
 
 
 def test_a_batch_goes_through_its_states(sandbox, client):
