@@ -98,12 +98,16 @@ class Contents:
             if "text" in part:
                 _check_text(part)
                 texts.append(part["text"])
-            elif "inlineData" in part:
-                seen.append(self._media.inline(part["inlineData"]))
-            elif "fileData" in part:
-                seen.append(self._media.file(part["fileData"]))
+            for shown in (part, *part.get("functionResponse", {}).get("parts", ())):
+                self._look(shown, seen)
         self._check_calls(content, number)
         return texts
+
+    def _look(self, part: Json, seen: list[Attachment | str]) -> None:
+        if "inlineData" in part:
+            seen.append(self._media.inline(part["inlineData"]))
+        elif "fileData" in part:
+            seen.append(self._media.file(part["fileData"]))
 
     def _check_calls(self, content: Json, number: int) -> None:
         calls = [part for part in content["parts"] if "functionCall" in part]

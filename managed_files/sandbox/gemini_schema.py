@@ -57,7 +57,12 @@ _MESSAGES: dict[str, dict[str, str]] = {
         "thought": "bool",
         "thoughtSignature": "bytes",
         "videoMetadata": "map",
-        "mediaResolution": "any",
+        "mediaResolution": "PartMediaResolution",
+    },
+    "PartMediaResolution": {
+        "level": "MEDIA_RESOLUTION_UNSPECIFIED|MEDIA_RESOLUTION_LOW|MEDIA_RESOLUTION_MEDIUM|MEDIA_RESOLUTION_HIGH"
+        "|MEDIA_RESOLUTION_ULTRA_HIGH",
+        "numTokens": "int",
     },
     "Blob": {"mimeType": "string", "data": "bytes", "displayName": "string"},
     "FileData": {"mimeType": "string", "fileUri": "string", "displayName": "string"},
@@ -66,9 +71,15 @@ _MESSAGES: dict[str, dict[str, str]] = {
         "id": "string",
         "name": "string",
         "response": "map",
-        "parts": "any",
+        "parts": "FunctionResponsePart[]",
         "scheduling": "string",
         "willContinue": "bool",
+    },
+    "FunctionResponsePart": {
+        "inlineData": "Blob",
+        "fileData": "FileData",
+        "mediaResolution": "PartMediaResolution",
+        "videoMetadata": "map",
     },
     "Tool": {
         "functionDeclarations": "FunctionDeclaration[]",

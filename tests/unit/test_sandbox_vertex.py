@@ -161,6 +161,12 @@ def test_error_comes_in_an_array_without_sse(sandbox):
 # What is refused
 
 
+def showing(file):
+    """The result of a call, with a file beside it."""
+    response = {**RESULT["functionResponse"], "parts": [{"fileData": file}]}
+    return {"role": "user", "parts": [{"functionResponse": response}]}
+
+
 def json_schema(schema):
     return {"responseMimeType": "application/json", "responseJsonSchema": schema}
 
@@ -207,6 +213,9 @@ REFUSED = [
     ({"contents": HELLO, "tools": [{"functionDeclarations": [{"name": "1 x"}]}]}, "Invalid function name"),
     ({"contents": HELLO, "tools": [{"functionDeclarations": [{"name": "f", "parametersJsonSchema": {}}]}]},
      "must describe an object"),
+    ({"contents": [*HELLO, {"role": "model", "parts": [CALL]}, showing({"fileUri": "file-123", "mimeType": "a/b"})]},
+     "mimeType parameter with value a/b"),
+    ({"contents": [{"parts": [{"text": "a", "mediaResolution": {"level": "BEST"}}]}]}, "media_resolution.level"),
     ({"contents": HELLO, "serviceTier": "scale"}, "Invalid value at 'service_tier'"),
     *(({"contents": HELLO, "generationConfig": json_schema(schema)}, message) for schema, message in SCHEMAS),
 ]  # fmt: skip
