@@ -32,7 +32,9 @@ def take_thinking(fields: Json, model: str, limit: Any, messages: list[Json]) ->
             config.setdefault("effort", _named(effort, _EFFORTS, model))
         given = {"thinking": {"type": "disabled" if effort == "none" else "adaptive"}, **given}
     elif effort not in (None, "none") and not given and not _goes_on_without_thoughts(messages):
-        given = {"thinking": {"type": "enabled", "budget_tokens": _budget(_named(effort, _BUDGETS, model), limit)}}
+        given = {
+            "thinking": {"type": "enabled", "budget_tokens": budget_within(_named(effort, _BUDGETS, model), limit)}
+        }
     return {**given, **({"output_config": config} if config else {})}
 
 
@@ -56,10 +58,10 @@ def _named(effort: Any, known: dict[str, Any], model: str) -> Any:
     return known[effort]
 
 
-def _budget(wanted: int, limit: Any) -> int:
+def budget_within(wanted: int, limit: Any) -> int:
     """A budget has to be smaller than the limit of the whole answer."""
     if not isinstance(limit, int):
-        return wanted  # Anthropic will say what is wrong with the limit
+        return wanted  # there is none, or Anthropic will say what is wrong with it
     if limit <= _LEAST_BUDGET:
         raise Inexpressible(
             f"Thoughts take at least {_LEAST_BUDGET} tokens of the answer's {limit}; allow more or no reasoning.",

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from managed_files.dialects.anthropic_models import thinks_adaptively
+from managed_files.dialects.anthropic_thinking import budget_within
 from managed_files.errors import Inexpressible
 
 # The column "Amazon S3 links for multimedia" of AWS's page "Supported models and model features" says no to these.
@@ -34,10 +35,14 @@ def with_top_k(model: str, top_k: Any) -> dict[str, Any]:
     return {"inferenceConfig": {"topK": top_k}} if _NOVA.search(model) else {"top_k": top_k}
 
 
-def with_effort(model: str, effort: Any) -> dict[str, Any]:
-    """The request's keys for `reasoning_effort`: each family has its own, and Converse one for all others."""
+def with_effort(model: str, effort: Any, limit: Any, thoughtless: bool) -> dict[str, Any]:
+    """The request's keys for `reasoning_effort`: each family has its own, and Converse one for all others.
+
+    `limit`: maxTokens, of which thoughts are a part; None for none. `thoughtless`: see `goes_on_without_thoughts`.
+    """
     if _CLAUDE.search(model):
-        return {} if effort == "none" else _of_claude(model, effort)
+        off = effort == "none" or (thoughtless and not thinks_adaptively(model))
+        return {} if off else _of_claude(model, effort, limit)
     if _NOVA_2.search(model):
         return {} if effort == "none" else {"additionalModelRequestFields": {"reasoningConfig": _reasoning(effort)}}
     if _GPT.search(model):
@@ -45,7 +50,7 @@ def with_effort(model: str, effort: Any) -> dict[str, Any]:
     return {"outputConfig": {"effort": effort}}
 
 
-def _of_claude(model: str, effort: Any) -> dict[str, Any]:
+def _of_claude(model: str, effort: Any, limit: Any) -> dict[str, Any]:
     """AWS's page "Adaptive thinking": from Claude 4.7 on a budget is a 400."""
     adaptive = thinks_adaptively(model)
     known: dict[str, Any] = _CLAUDE_EFFORTS if adaptive else _BUDGETS
@@ -54,7 +59,8 @@ def _of_claude(model: str, effort: Any) -> dict[str, Any]:
     if adaptive:
         config = {"outputConfig": {"effort": known[effort]}}
         return {"additionalModelRequestFields": {"thinking": {"type": "adaptive"}}, **config}
-    return {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": known[effort]}}}
+    budget = budget_within(known[effort], limit)
+    return {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": budget}}}
 
 
 def _reasoning(effort: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from managed_files.dialects.converse_config import take_config, take_format
 from managed_files.dialects.converse_messages import conversation
 from managed_files.dialects.converse_models import with_effort, with_top_k
+from managed_files.dialects.converse_thinking import goes_on_without_thoughts
 from managed_files.dialects.converse_tools import take_tools
 from managed_files.dialects.shape import present, to_object
 from managed_files.errors import Inexpressible, InvalidRequest
@@ -71,7 +72,8 @@ def translate(body: Json, model: str) -> Json:
     }
     _merge(request, take_format(fields))
     if "reasoning_effort" in fields:
-        _merge(request, with_effort(model, fields.pop("reasoning_effort")))
+        limit, thoughtless = request.get("inferenceConfig", {}).get("maxTokens"), goes_on_without_thoughts(request)
+        _merge(request, with_effort(model, fields.pop("reasoning_effort"), limit, thoughtless))
     if "top_k" in fields:
         _merge(request, {"additionalModelRequestFields": with_top_k(model, fields.pop("top_k"))})
     for name in _WITHOUT_EFFECT:

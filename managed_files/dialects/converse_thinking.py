@@ -32,6 +32,14 @@ def _thought(block: Json, where: str) -> Json:
             raise InvalidRequest(f"There is no thinking block of type {other!r}.", param=f"{where}.type")
 
 
+def goes_on_without_thoughts(request: Json) -> bool:
+    """Whether tool results answer a turn whose thoughts the client did not keep; see anthropic_thinking."""
+    turns = request["messages"]
+    if len(turns) < 2 or "toolResult" not in turns[-1]["content"][0]:
+        return False
+    return "reasoningContent" not in turns[-2]["content"][0]
+
+
 def thinking_block(text: str, signature: str) -> Json:
     """What an answer hands to the client. Thoughts without a signature need not come back, and make no block."""
     return {"type": "thinking", "thinking": text, "signature": signature}

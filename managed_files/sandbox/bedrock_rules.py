@@ -25,12 +25,20 @@ def check_conversation(request: Json) -> None:
 
 
 def check_thinking(request: Json, model: Model) -> None:
-    """Source: AWS's page "Adaptive thinking"."""
+    """Source: AWS's pages "Adaptive thinking" and "Extended thinking"."""
     thinking = (request.get("additionalModelRequestFields") or {}).get("thinking")
-    if isinstance(thinking, dict) and thinking.get("type") == "enabled" and not model.budgets:
+    if not isinstance(thinking, dict) or thinking.get("type") != "enabled":
+        return
+    if not model.budgets:
         raise invalid(
             '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and '
             '"output_config.effort" to control thinking behavior.'
+        )
+    turns = request["messages"]
+    if "toolResult" in turns[-1]["content"][0] and "reasoningContent" not in turns[-2]["content"][0]:
+        raise invalid(
+            "Expected `thinking` or `redacted_thinking`. When `thinking` is enabled, a final `assistant` "
+            "message must start with a thinking block."
         )
 
 

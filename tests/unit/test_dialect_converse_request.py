@@ -115,6 +115,18 @@ def test_effort_in_the_words_of_each_family(model: str, effort: str, request_: J
     assert added({"reasoning_effort": effort}, model) == request_
 
 
+def test_an_effort_fits_into_the_limit_of_the_answer() -> None:
+    told = added({"reasoning_effort": "high", "max_tokens": 1500}, CLAUDE)
+    assert told["additionalModelRequestFields"]["thinking"]["budget_tokens"] == 1499
+    assert refused({"reasoning_effort": "low", "max_tokens": 1024}, CLAUDE) == "reasoning_effort"
+
+
+@pytest.mark.parametrize(("model", "thinks"), [(CLAUDE, False), (NEWER_CLAUDE, True), (NOVA_2, True)])
+def test_a_turn_whose_thoughts_are_lost_ends_without_them(model: str, thinks: bool) -> None:
+    request = DIALECTS["converse"].request({"messages": CALLED, "tools": [TOOL], "reasoning_effort": "low"}, model)
+    assert ("additionalModelRequestFields" in request) is thinks
+
+
 def test_an_effort_that_a_family_does_not_know_is_named() -> None:
     assert refused({"reasoning_effort": "minimal"}, NOVA_2) == "reasoning_effort"
 

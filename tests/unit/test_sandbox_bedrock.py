@@ -117,6 +117,16 @@ def test_a_newer_claude_takes_no_budget_for_its_thoughts(models: Any) -> None:
     )
 
 
+def test_an_older_claude_goes_on_from_its_thoughts(models: Any) -> None:
+    answered = {"role": "user", "content": [{"toolResult": {"toolUseId": "c", "content": [{"text": "4"}]}}]}
+    tools = {"tools": [{"toolSpec": {"name": "f", "inputSchema": {"json": {"type": "object"}}}}]}
+    extra = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+    asked = {"modelId": CLAUDE, "messages": [*calling(), answered], "toolConfig": tools}
+
+    told = refusal(models.converse, **asked, additionalModelRequestFields=extra)
+    assert (told, models.converse(**asked)["stopReason"]) == ((400, "ValidationException"), "end_turn")
+
+
 def test_somebody_elses_object(models: Any) -> None:
     content = [{"text": "a"}, document("s3://somebody-elses-bucket/k")]
 
