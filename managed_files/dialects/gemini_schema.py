@@ -18,11 +18,11 @@ def for_gemini(schema: Json) -> Json:
 
 def _with_defs(schema: Json) -> Json:
     """The root, whose definitions have another name in older drafts of JSON Schema, and many libraries still."""
-    old = schema.get("definitions")
-    if not isinstance(old, dict):
+    old, new = schema.get("definitions"), schema.get("$defs", {})
+    if not isinstance(old, dict) or not isinstance(new, dict):
         return schema
     rest = {word: value for word, value in schema.items() if word != "definitions"}
-    return {**rest, "$defs": {**old, **(schema.get("$defs") or {})}}
+    return {**rest, "$defs": {**old, **new}}
 
 
 def _reworded(schema: Json) -> Json:

@@ -16,6 +16,7 @@ UNCHANGED: list[Json] = [
     {"enum": [{"const": "x"}], "default": {"$ref": "#", "a": 1}, "const": True},
     {"anyOf": [REF], "allOf": [{}]},
     {"allOf": [{}, {}], "items": False, "additionalProperties": True},
+    {"definitions": {}, "$defs": 5},
     {"properties": 5, "anyOf": "x", "items": [1], "$defs": None, "$ref": 5},
 ]
 

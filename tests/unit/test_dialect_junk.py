@@ -27,7 +27,8 @@ KEYS = [
     "role", "content", "type", "text", "file", "file_id", "file_data", "filename", "format", "image_url", "url", "data",
     "input_audio", "tool_calls", "tool_call_id", "id", "function", "name", "arguments", "parameters", "extra_content",
     "google", "anthropic", "mistral", "thinking_config", "thinking_blocks", "json_schema", "schema", "mode", "tools",
-    "allowed_tools", "cache_control", "signature", "chunks", "prefix", "citations",
+    "allowed_tools", "cache_control", "signature", "chunks", "prefix", "citations", "$ref", "$defs", "definitions",
+    "const", "anyOf", "allOf", "items", "properties", "additionalProperties",
 ]  # fmt: skip
 FIELDS = [
     "messages", "tools", "functions", "tool_choice", "function_call", "parallel_tool_calls", "response_format", "stop",
@@ -49,6 +50,17 @@ PARTS = st.builds(
     lambda kind, value: {"messages": [{"role": "user", "content": [{"type": kind, kind: value}]}]},
     st.sampled_from(KINDS), JUNK,
 )  # fmt: skip
+SCHEMAS = st.builds(
+    lambda schema, place: {
+        "messages": [BEGIN],
+        **(
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}}
+            if place
+            else {"tools": [{"type": "function", "function": {"name": "a", "parameters": schema}}]}
+        ),
+    },
+    JUNK, st.booleans(),
+)  # fmt: skip
 BODIES = st.builds(lambda field, value: {"messages": [BEGIN], field: value}, st.sampled_from(FIELDS), JUNK)
 
 
@@ -61,7 +73,7 @@ def is_translated_or_named(body: dict[str, Any], dialect: str, model: str) -> bo
 
 
 @pytest.mark.parametrize("examples", EXAMPLES)
-@pytest.mark.parametrize("requests", [MESSAGES, PARTS, BODIES], ids=["messages", "parts", "fields"])
+@pytest.mark.parametrize("requests", [MESSAGES, PARTS, BODIES, SCHEMAS], ids=["messages", "parts", "fields", "schemas"])
 @pytest.mark.parametrize(("dialect", "model"), MODELS)
 def test_nonsense(dialect: str, model: str, requests: st.SearchStrategy[Any], examples: int) -> None:
     for_any(requests, examples, partial(is_translated_or_named, dialect=dialect, model=model))
