@@ -12,6 +12,9 @@ ARGS    ?=
 BIN = $(VENV)/bin
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# The tests start the program some hundred times; compiled anew each time it would cost a tenth of the run.
+test soak: export PYTHONDONTWRITEBYTECODE =
+
 # With a configuration the gateway serves it; a file that was named but is missing is an error. Otherwise: the demo.
 HAS_CONFIG = $(or $(wildcard $(CONFIG)),$(filter-out config.yaml,$(CONFIG)))
 COMMAND = $(if $(HAS_CONFIG),serve --config $(CONFIG),demo)
