@@ -15,6 +15,7 @@ from tests.e2e import providers as sandboxes
 from tests.e2e.batch_world import World
 from tests.e2e.gateway import MASTER_KEY, Gateway
 from tests.e2e.providers import Providers
+from tests.sdk import openai_at
 
 NewDatabase = Callable[[str], str]  # what it is for → its URL
 _NEVER = 3600.0  # seconds: other tests of this worker use the same database, and `reconcile --once` is called by name
@@ -58,7 +59,7 @@ def gateway(running_gateway: Gateway, providers: Providers, url: str) -> Iterato
 @pytest.fixture
 def client(gateway: Gateway) -> Iterator[OpenAI]:
     """The official SDK, by the address that the documentation shows, without retries of its own."""
-    with OpenAI(base_url=gateway.url, api_key=MASTER_KEY, max_retries=0) as client:
+    with openai_at(gateway.url, MASTER_KEY) as client:
         yield client
 
 

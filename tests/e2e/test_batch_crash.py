@@ -18,6 +18,7 @@ from tests.e2e.batch_world import BATCHED, VLLM, World
 from tests.e2e.conftest import NewDatabase
 from tests.e2e.gateway import MASTER_KEY, Gateway, wait_until
 from tests.e2e.rows import make_due
+from tests.sdk import openai_at
 
 SUCCESSORS = ("the_same_again", "another_node")
 LINES = {"polling": ["azure"], "counting": ["groq"], "running lines": [VLLM], "making jobs": BATCHED}
@@ -85,7 +86,7 @@ def node(world: World, url: str, folder: Path) -> AbstractContextManager[Gateway
 
 
 def client_of(gateway: Gateway) -> OpenAI:
-    return OpenAI(base_url=gateway.url, api_key=MASTER_KEY, max_retries=0)
+    return openai_at(gateway.url, MASTER_KEY)
 
 
 def calm(world: World) -> None:

@@ -27,6 +27,7 @@ from tests.e2e.batch_calls import (
 )
 from tests.e2e.batch_world import BATCHED, MODELS, VLLM, World
 from tests.e2e.gateway import MASTER_KEY, Gateway, wait_until
+from tests.sdk import openai_at
 
 Person = Callable[[], OpenAI]
 FEW = [line(f"line {number}", VLLM, f"number {number}") for number in range(3)]
@@ -38,9 +39,9 @@ def person(batch_gateway: Gateway) -> Iterator[Person]:
     with ExitStack() as stack:
 
         def new() -> OpenAI:
-            admin = stack.enter_context(OpenAI(base_url=batch_gateway.url, api_key=MASTER_KEY, max_retries=0))
+            admin = stack.enter_context(openai_at(batch_gateway.url, MASTER_KEY))
             made: Any = admin.post("/key/generate", body={"user_id": uuid4().hex}, cast_to=object)
-            return stack.enter_context(OpenAI(base_url=batch_gateway.url, api_key=made["key"], max_retries=0))
+            return stack.enter_context(openai_at(batch_gateway.url, made["key"]))
 
         yield new
 

@@ -27,6 +27,7 @@ from tests.e2e.batch_world import BATCHED, MODELS, STORING, VLLM, World
 from tests.e2e.calls import part, upload
 from tests.e2e.gateway import MASTER_KEY, Gateway
 from tests.openai_schema import assert_valid
+from tests.sdk import openai_at
 
 TOOL = {
     "type": "function",
@@ -75,10 +76,7 @@ def rounds(world: World, batch_gateway: Gateway) -> Iterator[Mapping[str, Round]
     """All providers at the same time; every other one by the address with `/v1`."""
     with ExitStack() as stack:
         addresses = {name: f"{batch_gateway.url}{'/v1' if number % 2 else ''}" for number, name in enumerate(MODELS)}
-        clients = {
-            name: stack.enter_context(OpenAI(base_url=address, api_key=MASTER_KEY, max_retries=0))
-            for name, address in addresses.items()
-        }
+        clients = {name: stack.enter_context(openai_at(address, MASTER_KEY)) for name, address in addresses.items()}
         yield dict(played(world, clients))
 
 

@@ -19,6 +19,7 @@ from tests.e2e.calls import stream_text, upload
 from tests.e2e.gateway import MASTER_KEY, Gateway, wait_until
 from tests.e2e.providers import GPT, Providers, configuration
 from tests.e2e.rows import make_due, states
+from tests.sdk import openai_at
 
 SHORT = raw.form(files.pdf().data)
 LONG = raw.form(bytes(512 * 1024))
@@ -97,7 +98,7 @@ def test_the_embedded_database_keeps_what_was_stored(providers: Providers, open_
 
 
 def client_of(gateway: Gateway) -> OpenAI:
-    return OpenAI(base_url=gateway.url, api_key=MASTER_KEY, max_retries=0)
+    return openai_at(gateway.url, MASTER_KEY)
 
 
 def postmaster(data: Path) -> psutil.Process:

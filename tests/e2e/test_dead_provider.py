@@ -16,6 +16,7 @@ from tests.e2e import gateway as gateways
 from tests.e2e.calls import ask, question, stream_text, upload
 from tests.e2e.gateway import MASTER_KEY
 from tests.e2e.providers import AZURE, GEMINI, GPT, Providers, configuration
+from tests.sdk import openai_at
 
 REQUESTS, THREADS = 200, 8
 
@@ -34,7 +35,7 @@ def client(mortal: Providers, url: str, tmp_path: Path) -> Iterator[OpenAI]:
     config = configuration(mortal, database_url=url, reconcile_interval=3600) | {"router_settings": routing}
     with (
         gateways.gateway(config, tmp_path) as gateway,
-        OpenAI(base_url=gateway.url, api_key=MASTER_KEY, max_retries=0) as client,
+        openai_at(gateway.url, MASTER_KEY) as client,
     ):
         yield client
         assert "Traceback" not in (said := gateway.log.read_text()), said

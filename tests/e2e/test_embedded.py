@@ -17,6 +17,7 @@ from tests import files
 from tests.e2e.calls import ask, stream_text, upload
 from tests.e2e.gateway import MASTER_KEY
 from tests.e2e.providers import GEMINI, GPT, Providers, configuration
+from tests.sdk import openai_at
 
 PREFIX = "/ai/files-gateway"
 
@@ -31,7 +32,7 @@ def client(providers: Providers, url: str, request: pytest.FixtureRequest) -> It
     thread = Thread(target=server.serve_forever)
     thread.start()
     base = f"http://127.0.0.1:{server.server_port}{PREFIX}{request.param}"
-    with OpenAI(base_url=base, api_key=MASTER_KEY, max_retries=0) as client:
+    with openai_at(base, MASTER_KEY) as client:
         yield client
     server.shutdown()
     thread.join()

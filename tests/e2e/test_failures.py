@@ -21,6 +21,7 @@ from tests.e2e.calls import ask, question, stream_text, upload
 from tests.e2e.gateway import MASTER_KEY, Gateway
 from tests.e2e.providers import GEMINI, GPT, IMPATIENT, LOCKED_OUT, WRONG_KEY, Providers
 from tests.openai_schema import assert_valid
+from tests.sdk import openai_at
 
 FILES, CHAT = "/v1/files", "/v1/chat"
 GENERATE = "/v1/projects/"
@@ -45,7 +46,7 @@ def test_an_unknown_model_is_not_found(client: OpenAI) -> None:
 
 @pytest.mark.parametrize("call", [lambda client: client.files.list(), lambda client: ask(client, GPT)])
 def test_a_wrong_key_is_an_authentication_error(gateway: Gateway, call: Callable[..., Any]) -> None:
-    with OpenAI(base_url=gateway.url, api_key="sk-wrong", max_retries=0) as client, pytest.raises(AuthenticationError):
+    with openai_at(gateway.url, "sk-wrong") as client, pytest.raises(AuthenticationError):
         call(client)
 
 
@@ -78,7 +79,7 @@ def test_an_upload_survives_a_provider_that_fails_once(client: OpenAI, providers
 
 def test_the_sdk_itself_repeats_what_may_pass(gateway: Gateway, providers: Providers) -> None:
     providers.openai.inject(Fault(path=CHAT, status=503, headers={"Retry-After": "0"}))
-    with OpenAI(base_url=gateway.url, api_key=MASTER_KEY, max_retries=1) as client:
+    with openai_at(gateway.url, MASTER_KEY, max_retries=1) as client:
         assert "What is in it?" in ask(client, GPT)
 
 

@@ -11,6 +11,7 @@ from tests.e2e.gateway import MASTER_KEY, Gateway
 from tests.e2e.providers import GEMINI, GPT, Providers
 from tests.e2e.rows import make_due, states
 from tests.openai_schema import assert_valid
+from tests.sdk import openai_at
 
 BEARER = {"Authorization": f"Bearer {MASTER_KEY}"}
 
@@ -117,13 +118,13 @@ def test_a_copy_that_could_not_be_deleted_is_deleted_later(
 def test_somebody_elses_file_is_not_found(client: OpenAI, gateway: Gateway) -> None:
     file = upload(client)
     key = gateway.command("keys", "create", "--user-id", "somebody-else").strip()
-    with OpenAI(base_url=gateway.url, api_key=key, max_retries=0) as stranger, pytest.raises(NotFoundError):
+    with openai_at(gateway.url, key) as stranger, pytest.raises(NotFoundError):
         stranger.files.retrieve(file.id)
 
 
 def test_models_are_those_of_the_key(gateway: Gateway) -> None:
     key = gateway.command("keys", "create", "--models", GPT).strip()
-    with OpenAI(base_url=gateway.url, api_key=key, max_retries=0) as client:
+    with openai_at(gateway.url, key) as client:
         assert [model.id for model in client.models.list()] == [GPT]
 
 

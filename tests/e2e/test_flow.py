@@ -11,11 +11,12 @@ from tests.e2e.calls import ask, stream_text, upload
 from tests.e2e.gateway import MASTER_KEY, Gateway
 from tests.e2e.providers import AZURE, BOTH, GEMINI, GPT, GPT_BIG, Providers
 from tests.openai_schema import assert_valid
+from tests.sdk import openai_at
 
 
 @pytest.fixture(params=["", "/v1"], ids=["without v1", "with v1"])
 def client(gateway: Gateway, request: pytest.FixtureRequest) -> Iterator[OpenAI]:
-    with OpenAI(base_url=gateway.url + request.param, api_key=MASTER_KEY, max_retries=0) as client:
+    with openai_at(gateway.url + request.param, MASTER_KEY) as client:
         yield client
 
 

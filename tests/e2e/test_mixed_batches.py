@@ -15,6 +15,7 @@ from tests.e2e import gateway as gateways
 from tests.e2e.batch_calls import Json, custom_ids, errors_of, lines_of, part_reached, reached, run
 from tests.e2e.batch_world import VLLM, World
 from tests.e2e.gateway import MASTER_KEY, Gateway, wait_until
+from tests.sdk import openai_at
 
 FIVE = ("openai", "vertex_ai", "anthropic", "bedrock", VLLM)
 MANY, HALF = 1000, 500
@@ -49,7 +50,7 @@ def counts(batch: Batch) -> tuple[int, int, int]:
 
 @pytest.fixture
 def client(batch_gateway: Gateway) -> Iterator[OpenAI]:
-    with OpenAI(base_url=batch_gateway.url, api_key=MASTER_KEY, max_retries=0) as client:
+    with openai_at(batch_gateway.url, MASTER_KEY) as client:
         yield client
 
 
@@ -116,7 +117,7 @@ def test_two_nodes_share_a_batch(client: OpenAI, world: World, gate: Event, seco
     everybody = {f"Bearer {key}" for key in server.api_keys}
     wait_until(lambda: {asked.headers["authorization"] for asked in server.requests[before:]} == everybody, "both run")
     gate.set()
-    with OpenAI(base_url=second.url, api_key=MASTER_KEY, max_retries=0) as other:
+    with openai_at(second.url, MASTER_KEY) as other:
         done = reached(other, batch.id)
         found = custom_ids(other, done)
     asked = Counter(request.json()["messages"][0]["content"] for request in server.requests[before:])

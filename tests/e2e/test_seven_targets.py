@@ -17,6 +17,7 @@ from tests.contract.bench import Bench
 from tests.e2e import gateway as gateways
 from tests.e2e.calls import ask, stream_text, upload
 from tests.e2e.gateway import MASTER_KEY, Gateway
+from tests.sdk import openai_at
 
 SEVEN: tuple[type[Bench], ...] = (
     benches.OpenAIBench,
@@ -87,7 +88,7 @@ def world(running_world: World, url: str) -> World:
 
 @pytest.fixture
 def client(world: World) -> Iterator[OpenAI]:
-    with OpenAI(base_url=world.gateway.url, api_key=MASTER_KEY, max_retries=0) as client:
+    with openai_at(world.gateway.url, MASTER_KEY) as client:
         yield client
 
 

@@ -13,6 +13,7 @@ from tests.e2e import gateway as gateways
 from tests.e2e.calls import ask, upload
 from tests.e2e.gateway import MASTER_KEY, Gateway
 from tests.e2e.providers import GEMINI, GPT, Providers, configuration
+from tests.sdk import openai_at
 
 PAPERS = [files.pdf(f"Paper number {number}") for number in range(24)]
 
@@ -29,7 +30,7 @@ def life(gateway: Gateway, paper: files.Sample) -> tuple[bool, bool, bytes, bool
     """One file's life, each step on a connection of its own, so that any worker may serve it."""
 
     def client() -> OpenAI:
-        return OpenAI(base_url=gateway.url, api_key=MASTER_KEY, max_retries=0)
+        return openai_at(gateway.url, MASTER_KEY)
 
     with client() as first, client() as second, client() as third, client() as last:
         file = upload(first, paper)

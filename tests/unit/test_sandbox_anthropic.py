@@ -10,6 +10,7 @@ from anthropic import Anthropic, APIStatusError, BadRequestError, NotFoundError
 from anthropic.types import Message
 
 from managed_files.sandbox import AnthropicSandbox, Fault
+from tests.sdk import anthropic_at
 
 Json = dict[str, Any]
 PDF = b"%PDF-1.4\n" + bytes(range(256)) * 40
@@ -39,7 +40,7 @@ def sandbox(server: AnthropicSandbox) -> AnthropicSandbox:
 
 @pytest.fixture
 def client(sandbox: AnthropicSandbox) -> Iterator[Anthropic]:
-    with Anthropic(base_url=sandbox.url, api_key="key-one", max_retries=0) as made:
+    with anthropic_at(sandbox.url, "key-one") as made:
         yield made
 
 
@@ -114,7 +115,7 @@ def test_a_file_can_be_given_an_end(client: Anthropic) -> None:
 def test_files_of_another_workspace_are_not_there(sandbox: AnthropicSandbox, client: Anthropic) -> None:
     file_id = upload(client)
     with (
-        Anthropic(base_url=sandbox.url, api_key="key-two", max_retries=0) as other,
+        anthropic_at(sandbox.url, "key-two") as other,
         pytest.raises(NotFoundError) as caught,
     ):
         other.files.delete(file_id)

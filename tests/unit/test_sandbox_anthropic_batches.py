@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from managed_files.sandbox import AnthropicSandbox
 from managed_files.sandbox.anthropic_batch_body import NotTheShape, requests_in
+from tests.sdk import anthropic_at
 
 Json = dict[str, Any]
 KEYS = {"key-one": "workspace-1", "key-two": "workspace-2"}
@@ -31,7 +32,7 @@ def sandbox() -> Iterator[AnthropicSandbox]:
 
 @pytest.fixture
 def client(sandbox: AnthropicSandbox) -> Iterator[Anthropic]:
-    with Anthropic(base_url=sandbox.url, api_key="key-one", max_retries=0) as made:
+    with anthropic_at(sandbox.url, "key-one") as made:
         yield made
 
 

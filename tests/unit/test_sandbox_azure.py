@@ -8,6 +8,7 @@ import requests
 
 from managed_files.sandbox import AzureSandbox
 from managed_files.sandbox.azure import DEFAULT_KEY
+from tests.sdk import openai_at
 
 PDF = b"%PDF-1.4 a paper"
 HELLO = [{"role": "user", "content": "hello"}]
@@ -28,7 +29,7 @@ def dated(sandbox: AzureSandbox) -> Iterator[openai.AzureOpenAI]:
 
 @pytest.fixture
 def v1(sandbox: AzureSandbox) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{sandbox.url}/openai/v1", api_key=DEFAULT_KEY, max_retries=0) as client:
+    with openai_at(f"{sandbox.url}/openai/v1", DEFAULT_KEY) as client:
         yield client
 
 

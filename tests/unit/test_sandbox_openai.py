@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from managed_files.sandbox import OpenAISandbox
+from tests.sdk import openai_at
 
 PDF = b"%PDF-1.4\n" + bytes(range(256)) * 40
 KEYS = {"sk-one": "project-1", "sk-two": "project-2"}
@@ -30,7 +31,7 @@ def sandbox() -> Iterator[OpenAISandbox]:
 
 
 def client_of(server: OpenAISandbox, key: str) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{server.url}/v1", api_key=key, max_retries=0)
+    return openai_at(f"{server.url}/v1", key)
 
 
 @pytest.fixture

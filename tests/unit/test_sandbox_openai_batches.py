@@ -11,6 +11,7 @@ import requests
 
 from managed_files.sandbox import OpenAISandbox
 from managed_files.sandbox.openai_batch_job import Rules
+from tests.sdk import openai_at
 
 CHAT = "/v1/chat/completions"
 KEYS = {"sk-one": "project-1", "sk-two": "project-2"}
@@ -24,7 +25,7 @@ def sandbox() -> Iterator[OpenAISandbox]:
 
 @pytest.fixture
 def client(sandbox: OpenAISandbox) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{sandbox.url}/v1", api_key="sk-one", max_retries=0) as made:
+    with openai_at(f"{sandbox.url}/v1", "sk-one") as made:
         yield made
 
 

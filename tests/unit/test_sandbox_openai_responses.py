@@ -8,6 +8,7 @@ import openai
 import pytest
 
 from managed_files.sandbox import OpenAISandbox
+from tests.sdk import openai_at
 
 PDF = b"%PDF-1.4\n" + bytes(range(256))
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
@@ -25,7 +26,7 @@ def client() -> Iterator[openai.OpenAI]:
     keys = {"sk-one": "project-1", "sk-two": "project-2"}
     with (
         OpenAISandbox(api_keys=keys) as server,
-        openai.OpenAI(base_url=f"{server.url}/v1", api_key="sk-one", max_retries=0) as made,
+        openai_at(f"{server.url}/v1", "sk-one") as made,
     ):
         yield made
 

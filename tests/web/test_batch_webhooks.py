@@ -6,12 +6,12 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
-from openai import OpenAI
 
 from tests.batching import created, line, ran, uploaded
 from tests.gateway import Bench, StandIns, settings_for
 from tests.gateway_fixtures import Sql
 from tests.raw_server import Peer, RawServer, Received, Script, serving
+from tests.sdk import openai_at
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 DUE = "UPDATE batches SET webhook_at = now() WHERE webhook_at IS NOT NULL"
@@ -65,7 +65,7 @@ def ended_batch(bench: Bench, sql: Sql, receiver: RawServer, status: str = "comp
 
 def event(received: Received) -> Any:
     """What OpenAI's own library reads out of it; it raises for a wrong signature."""
-    with OpenAI(api_key="none") as client:
+    with openai_at("http://nowhere", "none") as client:
         return client.webhooks.unwrap(received.body, received.headers, secret=SECRET)
 
 
