@@ -130,7 +130,8 @@ def _name(upload: Upload) -> str:
 
 def _life(upload: Upload) -> dict[str, str]:
     """The gateway ends a file's life itself; outside of Anthropic's limits it does so alone."""
-    return {"expires_in_seconds": str(upload.expires_after)} if upload.expires_after in _LIFE else {}
+    life = upload.expires_after or 0  # a range is asked for an int: for None Python walks through all of it
+    return {"expires_in_seconds": str(life)} if life in _LIFE else {}
 
 
 def _next(answer: Mapping[str, Any], page: list[dict[str, Any]]) -> dict[str, str] | None:

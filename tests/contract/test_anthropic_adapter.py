@@ -75,6 +75,12 @@ def test_the_end_of_a_file_is_told_within_the_limits(bench: AnthropicBench, life
     assert (copy.expires_at is not None and copy.expires_at >= before + (life or 0)) == told
 
 
+def test_a_file_without_an_end_costs_no_time(bench: AnthropicBench) -> None:
+    before = time.thread_time()
+    bench.uploaded(b"")
+    assert time.thread_time() - before < 0.1
+
+
 def test_a_use_names_the_stored_type_unless_the_client_does(bench: AnthropicBench) -> None:
     copy = Copy(FILE_ID, "account", "anthropic", CopyState.READY, "file_1", "text/csv")
     parts = [{"type": "file", "file": {"file_id": FILE_ID, **more}} for more in ({}, {"format": "image/png"})]
