@@ -17,7 +17,7 @@ from managed_files.providers.registry import PROVIDERS
 from managed_files.sandbox.faults import Fault
 from tests.contract.batch_benches import BATCH_BENCHES, BatchBench
 
-MANY = 3000
+MANY = 800
 FLAT = 4_000_000  # bytes; the results of MANY lines are at least twice as many
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -145,7 +145,7 @@ def test_an_expired_job_keeps_what_it_had(batch_bench: BatchBench) -> None:
 
 
 def test_results_are_a_stream(batch_bench: BatchBench) -> None:
-    job = batch_bench.ended(batch_bench.body(f"{key} " + "x" * 2500) for key in range(MANY))
+    job = batch_bench.ended(batch_bench.body(f"{key} " + "x" * 10_000) for key in range(MANY))
 
     tracemalloc.start()
     seen = sum(1 for result in batch_bench.api.results(job) if result.status == 200)
