@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
@@ -26,7 +27,7 @@ class LeaseKeeper:
         self.lease = lease
         self._repository = repository
         self._lock = threading.Lock()
-        self._held: set[str] = set()
+        self._held = Counter[str]()  # more than once: what was lost and is taken up again in the same process
         self._idle = threading.Event()
         self._pid = 0
 
@@ -42,15 +43,15 @@ class LeaseKeeper:
     def _add(self, name: str) -> None:
         with self._lock:
             if self._pid != os.getpid():
-                self._held, self._pid = set(), os.getpid()
-            self._held.add(name)
-            if len(self._held) == 1:
+                self._held, self._pid = Counter(), os.getpid()
+            self._held[name] += 1
+            if self._held.total() == 1:
                 self._idle = threading.Event()
                 threading.Thread(target=self._renew, args=(self._idle,), name="leases", daemon=True).start()
 
     def _remove(self, name: str) -> None:
         with self._lock:
-            self._held.discard(name)
+            self._held -= Counter([name])
             if not self._held:
                 self._idle.set()
 

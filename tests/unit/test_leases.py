@@ -1,5 +1,6 @@
-"""Leases are renewed as long as something is held, and no longer."""
+"""Leases are renewed as long as anybody in the process holds them, and no longer."""
 
+import threading
 from collections.abc import Sequence
 
 from managed_files.services.leases import LeaseKeeper
@@ -10,9 +11,11 @@ class Table:
 
     def __init__(self) -> None:
         self.renewed: list[list[str]] = []
+        self.seen = threading.Event()
 
     def renew_leases(self, ids: Sequence[str], lease: float) -> None:
         self.renewed.append(list(ids))
+        self.seen.set()
 
 
 def test_nothing_is_renewed_once_nothing_is_held() -> None:
@@ -22,3 +25,16 @@ def test_nothing_is_renewed_once_nothing_is_held() -> None:
         with keeper.hold("row"):
             pass
     assert [ids for ids in table.renewed if ids != ["row"]] == []
+
+
+def test_what_is_held_twice_is_renewed_until_both_are_through() -> None:
+    table, before = Table(), set(threading.enumerate())
+    keeper = LeaseKeeper(table, lease=0.04)
+    with keeper.hold("a"):
+        with keeper.hold("a"):
+            pass
+        table.seen.clear()
+        assert table.seen.wait(10)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+    assert (set(map(tuple, table.renewed)), set(threading.enumerate()) - before) == ({("a",)}, set())
