@@ -29,6 +29,7 @@ from managed_files.services.files import Files
 from managed_files.services.health import Health
 from managed_files.services.leases import LeaseKeeper
 from managed_files.services.reconciler import Reconciler, ReconcilerThread
+from managed_files.services.steps import AT_ONCE
 from managed_files.settings import Settings, load
 from managed_files.upstream import Upstream
 from managed_files.web import admin, batches, clients, completions, errors, files, health, models, observe
@@ -112,7 +113,7 @@ def build_gateway(settings: Settings, url: str) -> Gateway:
     health = Health(router.allowed_fails, router.cooldown_time)
     dispatch = Dispatch(settings.deployments, calls, health, router)
     lines = wiring.build(settings, database, upstream, tools, calls, dispatch)
-    reconciler = Reconciler(repository, providers, deletion, lines.follower, lines.webhooks)
+    reconciler = Reconciler(repository, providers, deletion, lines.follower, lines.webhooks, Fanout(AT_ONCE))
     return Gateway(
         settings=settings,
         database=database,

@@ -177,6 +177,10 @@ class Part:
     claimed_at: datetime | None = None
 
     @property
+    def account(self) -> str:
+        return self.place.account
+
+    @property
     def ended(self) -> bool:
         return self.state != "waiting" and JobState(self.state).ended
 

@@ -21,6 +21,18 @@ class PlannedCopy:
     remote_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class DueCopy:
+    """A copy that waits for something, and the number of this attempt at it."""
+
+    copy: Copy
+    attempt: int
+
+    @property
+    def account(self) -> str:
+        return self.copy.account
+
+
 class FileRepository:
     """Files and copies."""
 
@@ -152,10 +164,10 @@ class FileRepository:
         """Marks the copies of expired files for deletion; how many files that were."""
         return len(self._db.write(self._sql["expire_files"], {"limit": limit}))
 
-    def claim_due(self, limit: int) -> list[tuple[Copy, int]]:
-        """Copies whose next attempt is due, with the number of this attempt. No other node gets them meanwhile."""
-        rows = self._db.write(self._sql["claim_due_copies"], {"limit": limit})
-        return [(copy, row["attempts"]) for copy, row in zip(_copies(rows), rows, strict=True)]
+    def claim_due(self, busy: Sequence[str]) -> DueCopy | None:
+        """A copy whose next attempt is due, at none of the accounts in `busy`. No other node gets it meanwhile."""
+        row = _first(self._db.write(self._sql["claim_due_copy"], {"busy": list(busy)}))
+        return DueCopy(_copies([row])[0], row["attempts"]) if row else None
 
 
 def caller_of(row: Row) -> Caller:

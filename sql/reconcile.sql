@@ -42,12 +42,14 @@ WITH over AS (
 )
 SELECT id FROM ended;
 
--- name: claim_due_copies
--- Takes copies that wait; the next attempt comes after an exponential back-off with jitter, 5 seconds to 1 hour.
+-- name: claim_due_copy
+-- Takes a copy that waits, at none of the accounts in `busy`; the next attempt comes after an exponential back-off with
+-- jitter, 5 seconds to 1 hour.
 WITH due AS (
     SELECT file_id, account FROM copies
     WHERE next_attempt_at <= now() AND state IN ('deleting', 'processing', 'ready')
-    ORDER BY next_attempt_at LIMIT %(limit)s
+        AND account <> ALL(%(busy)s::text[])
+    ORDER BY next_attempt_at LIMIT 1
     FOR UPDATE SKIP LOCKED
 )
 UPDATE copies SET

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import wait
 from functools import partial
 
 from managed_files.errors import GatewayError
@@ -10,6 +11,7 @@ from managed_files.providers.base import Provider
 from managed_files.records import Copy
 from managed_files.repository import FileRepository
 
+_PATIENCE = 20.0  # seconds that somebody waits for a delete; it goes on
 GRACE = 60.0  # seconds that a request has for its own copies before the reconciler takes them
 CLOCK_SKEW = 600  # seconds that a provider's clock may lag behind ours
 log = logging.getLogger(__name__)
@@ -23,22 +25,20 @@ class Deletion:
         self._providers = providers
         self._fanout = fanout
 
-    def run(self, copies: Sequence[Copy], *, look_again: Sequence[Copy] = ()) -> int:
-        """Deletes all copies and forgets the files that have none left; how many copies went.
+    def run(self, copies: Sequence[Copy], *, look_again: Sequence[Copy] = ()) -> None:
+        """Deletes all copies and forgets the files that have none left. Waits for no provider that hangs.
 
         `look_again`: those of `copies` that stay if their remote id is unknown and nothing is found, because a
         provider that was cut off in mid-upload may still make the file appear.
         """
-        tasks = {str(number): partial(self._one, copy, copy in look_again) for number, copy in enumerate(copies)}
-        gone = 0
-        for _, outcome in self._fanout.run(tasks):
-            if outcome.error is not None:
-                raise outcome.error
-            gone += bool(outcome.value)
+        begun = [self._fanout.submit(partial(self.one, copy, look_again=copy in look_again)) for copy in copies]
+        for future in wait(begun, _PATIENCE).done:
+            if (error := future.result().error) is not None:
+                raise error
         self._repository.forget_files()
-        return gone
 
-    def _one(self, copy: Copy, look_again: bool) -> bool:
+    def one(self, copy: Copy, *, look_again: bool) -> bool:
+        """Deletes one copy, as far as it can be deleted now; whether it is gone."""
         try:
             found = self._remove(copy)
         except GatewayError as error:

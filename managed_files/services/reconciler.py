@@ -3,17 +3,21 @@
 import logging
 import os
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from managed_files.database import Database
 from managed_files.errors import GatewayError
+from managed_files.fanout import Fanout
 from managed_files.providers.base import Provider
 from managed_files.records import Copy, CopyState
-from managed_files.repository import FileRepository
+from managed_files.repository import DueCopy, FileRepository
 from managed_files.services.batches.following import Follower
 from managed_files.services.batches.webhooks import Webhooks
 from managed_files.services.deletion import Deletion
+from managed_files.services.steps import Steps
 
 _LOCK = 0x6D66_0002
 _BATCH = 64
@@ -44,29 +48,42 @@ class Reconciler:
         deletion: Deletion,
         follower: Follower,
         webhooks: Webhooks,
+        threads: Fanout,
     ):
+        """`threads`: for copies alone, as a provider that hangs may hold some."""
         self._repository = repository
         self._providers = providers
         self._deletion = deletion
         self._follower = follower
         self._webhooks = webhooks
+        self._steps = Steps[DueCopy](threads)
 
     def run_once(self) -> Report:
         """Everything that is due now. A provider's failure postpones its copy and stops nothing else."""
         crashed = self._repository.end_expired_leases(_BATCH)
         expired = self._repository.expire(_BATCH)
-        deleted = postponed = processed = 0
-        while due := self._repository.claim_due(_BATCH):
-            processed += sum(self._follow(copy) for copy, _ in due if copy.state is CopyState.PROCESSING)
-            for copy in (copy for copy, _ in due if copy.state is CopyState.READY):
-                self._look_for_twin(copy)
-            doomed = [(copy, attempts) for copy, attempts in due if copy.state is CopyState.DELETING]
-            # A copy of unknown id is looked for twice: its provider may have been finishing it at the first look.
-            gone = self._deletion.run([copy for copy, _ in doomed], look_again=[c for c, n in doomed if n < 2])
-            deleted, postponed = deleted + gone, postponed + len(doomed) - gone
+        ends: list[str] = []
+        self._steps.run(self._repository.claim_due, partial(self._step, ends), _PATIENCE)
         self._repository.forget_files()
-        steps = self._follower.run_once()
-        return Report(crashed, expired, deleted, postponed, processed, steps, self._webhooks.run_once())
+        steps, told, done = self._follower.run_once(), self._webhooks.run_once(), Counter(ends)
+        return Report(crashed, expired, done["deleted"], done["postponed"], done["processed"], steps, told)
+
+    def _step(self, ends: list[str], due: DueCopy) -> None:
+        try:
+            ends.append(self._looked_after(due))
+        except Exception as error:  # its next attempt is in the row already
+            log.warning("copy of %s at %s: %s", due.copy.file_id, due.account, error)
+
+    def _looked_after(self, due: DueCopy) -> str:
+        """What became of the copy, as the report calls it."""
+        match due.copy.state:
+            case CopyState.PROCESSING:
+                return "processed" if self._follow(due.copy) else ""
+            case CopyState.READY:
+                self._look_for_twin(due.copy)
+                return ""
+        # A copy of unknown id is looked for twice: its provider may have been finishing it at the first look.
+        return "deleted" if self._deletion.one(due.copy, look_again=due.attempt < 2) else "postponed"
 
     def _follow(self, copy: Copy) -> bool:
         """Asks how far the provider is; whether it has finished, for better or worse."""

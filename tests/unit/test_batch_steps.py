@@ -8,7 +8,7 @@ import pytest
 
 from managed_files.batch_records import Part, Place
 from managed_files.fanout import Fanout
-from managed_files.services.batches.steps import Steps
+from managed_files.services.steps import Steps
 
 
 def part(number: int, account: str) -> Part:

@@ -8,10 +8,11 @@ import pytest
 
 from managed_files.sandbox import Fault
 from tests.batching import FINAL, created, ended, line, looked_up, outcome, uploaded
-from tests.gateway import GEMINI, Bench
+from tests.gateway import GEMINI, GPT, Bench
 from tests.gateway_fixtures import Sql
 
 FOLLOWING = "managed_files.services.batches.following"
+RECONCILING = "managed_files.services.reconciler"
 JOBS = "/v1/batches$"
 
 
@@ -48,6 +49,25 @@ def test_a_provider_that_hangs_holds_nobody_else_up(
     assert (looked_up(bench, stuck)["status"], len(looks)) == ("validating", 1)
     gate.set()
     assert ended(bench, stuck)["status"] == "completed"
+
+
+def test_a_provider_that_deletes_nothing_holds_nobody_up(
+    bench: Bench, sql: Sql, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{RECONCILING}._PATIENCE", 0.1)
+    for _ in range(6):
+        bench.stored(GPT)
+    bench.stand_ins.openai.inject(Fault("DELETE", "/v1/files/.*", times=None, gate=gate))
+    gone = bench.stored(GEMINI)
+    sql("UPDATE files SET expires_at = now()")
+    healthy = created(bench, uploaded(bench, line("g", GEMINI)))["id"]
+    deadline = time.monotonic() + 20
+    while sql("SELECT ended_at FROM batches") == [(None,)] or sql("SELECT 1 FROM files WHERE id = %s", gone):
+        assert time.monotonic() < deadline
+        due(sql)
+        bench.gateway.reconciler.run_once()
+    deletes = [request for request in bench.stand_ins.openai.requests if request.method == "DELETE"]
+    assert (looked_up(bench, healthy)["status"], len(deletes)) == ("completed", 4)
 
 
 def test_a_job_whose_making_was_cut_is_looked_for_twice_before_another_is_made(bench: Bench, sql: Sql) -> None:

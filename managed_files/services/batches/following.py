@@ -20,9 +20,9 @@ from managed_files.services.batches.ending import ended_as
 from managed_files.services.batches.places import deployment_at, deployment_near
 from managed_files.services.batches.results import Results
 from managed_files.services.batches.setbacks import EXPLAINED, Again, GivenUp, Over, Verdict, verdict
-from managed_files.services.batches.steps import AT_ONCE, Steps
 from managed_files.services.deletion import CLOCK_SKEW
 from managed_files.services.leases import LeaseKeeper
+from managed_files.services.steps import AT_ONCE, Steps
 
 _PATIENCE = 5.0  # seconds that a pass, or somebody who looks at a batch, waits for steps
 _SETTLED = 60.0  # seconds after which a provider's list shows every job that it has
@@ -43,7 +43,7 @@ class Followers:
     deployments: Sequence[Deployment]
     results: Results
     leases: LeaseKeeper
-    steps: Steps
+    steps: Steps[Part]
 
 
 class Follower:

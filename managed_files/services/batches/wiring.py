@@ -19,12 +19,12 @@ from managed_files.services.batches.receivers import Receivers
 from managed_files.services.batches.results import Results
 from managed_files.services.batches.retrying import Retrying
 from managed_files.services.batches.running import Runner, Runners, RunnerThread
-from managed_files.services.batches.steps import AT_ONCE, Steps
 from managed_files.services.batches.storing import BatchUploads
 from managed_files.services.batches.webhooks import Webhooks
 from managed_files.services.calls import Calls
 from managed_files.services.dispatch import Dispatch
 from managed_files.services.leases import LeaseKeeper
+from managed_files.services.steps import AT_ONCE, Steps
 from managed_files.settings import Settings
 from managed_files.upstream import Upstream
 from managed_files.webhook_signature import key_of
