@@ -1,11 +1,15 @@
 -- name: claim_run
 -- The next free chunk of lines that the gateway runs itself at one of these accounts, and what of it is done already.
--- `claimed_at` tells this claim from a later one.
+-- `claimed_at` tells this claim from a later one. The first of each account is found by the index, then the first of all.
 WITH free AS (
-    SELECT batch_id, number, chunk FROM batch_runs
-    WHERE account = ANY(%(accounts)s::text[]) AND lease_until <= now()
-    ORDER BY lease_until, chunk LIMIT 1
-    FOR UPDATE SKIP LOCKED
+    SELECT first.batch_id, first.number, first.chunk
+    FROM unnest(%(accounts)s::text[]) AS asked (account), LATERAL (
+        SELECT r.batch_id, r.number, r.chunk, r.lease_until FROM batch_runs AS r
+        WHERE r.account = asked.account AND r.lease_until <= now()
+        ORDER BY r.lease_until LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    ) AS first
+    ORDER BY first.lease_until LIMIT 1
 ), taken AS (
     UPDATE batch_runs AS r SET lease_until = now() + %(lease)s * interval '1 second', claimed_at = now()
     FROM free
