@@ -67,7 +67,7 @@ DELETE FROM copies WHERE file_id = %(file_id)s AND account = ANY(%(accounts)s::t
 
 -- name: forget_files
 -- Deleted files whose last copy is gone, those of their children included. Where they were the last of a batch's files,
--- its results wait for deletion from now on.
+-- its results wait for deletion from now on, and what the gateway kept of them is gone, whatever their provider says.
 WITH gone AS (
     DELETE FROM files
     WHERE state = 'deleting' AND NOT EXISTS (SELECT FROM copies WHERE copies.file_id = files.id)
@@ -75,10 +75,14 @@ WITH gone AS (
             SELECT FROM files AS child JOIN copies ON copies.file_id = child.id WHERE child.parent = files.id
         )
     RETURNING batch_id
+), doomed AS (
+    UPDATE batch_parts SET results = 'deleting', attempts = 0, next_attempt_at = now()
+    WHERE results = 'kept' AND batch_id IN (SELECT batch_id FROM gone)
+        AND NOT EXISTS (SELECT FROM files WHERE files.batch_id = batch_parts.batch_id AND files.state = 'stored')
+    RETURNING batch_id, number
 )
-UPDATE batch_parts SET results = 'deleting', attempts = 0, next_attempt_at = now()
-WHERE results = 'kept' AND batch_id IN (SELECT batch_id FROM gone)
-    AND NOT EXISTS (SELECT FROM files WHERE files.batch_id = batch_parts.batch_id AND files.state = 'stored');
+DELETE FROM batch_results USING doomed
+WHERE batch_results.batch_id = doomed.batch_id AND batch_results.number = doomed.number;
 
 -- name: note_copy_error
 -- Why the last attempt at a waiting copy failed; the next one comes in `delay` seconds if given.

@@ -67,6 +67,16 @@ def test_a_cancel_that_comes_amid_a_step_is_heeded_at_once(parts: BatchRepositor
     assert (again and again.cancelling, again and again.attempts) == (True, 1)
 
 
+@pytest.mark.parametrize(("error", "seconds", "looked_at"), [(None, 9, True), ("no", 9, False), ("no", 61, True)])
+def test_impatience_uses_up_no_attempts(
+    error: str | None, seconds: int, looked_at: bool, parts: BatchRepository, sql: Sql
+) -> None:
+    parts.note_job(claimed(parts, sql), "job", 600.0)
+    sql("UPDATE batch_parts SET error = %s, polled_at = now() - %s * interval '1 second'", error, seconds)
+    found = parts.claim_part([], lease=40.0, pause=60.0, batch_id="batch", stale=3.0)
+    assert (found is not None) == looked_at
+
+
 def test_lines_that_are_gone_are_not_run(parts: BatchRepository, database: Database, sql: Sql) -> None:
     part = claimed(parts, sql)
     sql("DELETE FROM batch_lines")

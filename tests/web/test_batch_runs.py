@@ -133,6 +133,17 @@ def test_lines_are_kept_until_all_are_answered(bench: Bench, sql: Sql) -> None:
     assert (kept, sql("SELECT count(*) FROM batch_lines"), again.status_code) == ([(1,)], [(0,)], 400)
 
 
+def test_answers_are_deleted_also_where_the_account_is_gone(
+    bench: Bench, url: str, stand_ins: StandIns, sql: Sql
+) -> None:
+    batch = ran(bench, line("a", VLLM))
+    kept = sql("SELECT count(*) FROM batch_results")
+    with closing(Bench(settings_for(url, stand_ins), stand_ins)) as without:
+        without.call("DELETE", f"/files/{batch['output_file_id']}")
+        without.gateway.reconciler.run_once()
+    assert (kept, sql("SELECT count(*) FROM batch_results")) == ([(1,)], [(0,)])
+
+
 def test_lines_without_an_answer_can_be_retried(bench: Bench, vllm: CompatibleSandbox) -> None:
     vllm.inject(Fault(path=CHAT, status=400, times=1))
     batch = ran(bench, line("a", VLLM), line("b", VLLM))

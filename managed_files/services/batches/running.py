@@ -69,8 +69,8 @@ class Runner:
                 self._tools.runs.end(run)
             else:
                 self._tools.runs.free(run)
-        except Unavailable:
-            log.warning("lines of %s are left to the next node, as the database does not answer", run.batch_id)
+        except Unavailable as error:  # the database, or all connections that the model may use are busy
+            log.warning("lines of %s are left to whoever comes next: %s", run.batch_id, error)
         finally:
             with self._changed:
                 self._busy[run.place.account] -= 1
