@@ -26,6 +26,16 @@ def thinks_adaptively(model: str) -> bool:
     return _generation(model) >= (4, 6)
 
 
+def thinks_unasked(model: str) -> bool:
+    """Whether the model thinks where a request says nothing about it."""
+    return _generation(model) >= (5, 0)
+
+
+def always_thinks(model: str) -> bool:
+    """Whether thinking cannot be turned off: a 400 of Claude Fable, Mythos, and Opus from 5.5 on."""
+    return "mythos" in model or "fable" in model or ("opus" in model and _generation(model) >= (5, 5))
+
+
 def can_be_sampled(model: str) -> bool:
     """Whether temperature, top_p and top_k exist. From 4.7 on any value but the default is a 400."""
     return _generation(model) < (4, 7)

@@ -6,7 +6,7 @@ Sources: Anthropic's "Extended thinking", "Adaptive thinking" and "Effort".
 
 from typing import Any
 
-from managed_files.dialects.anthropic_models import thinks_adaptively
+from managed_files.dialects.anthropic_models import always_thinks, thinks_adaptively
 from managed_files.dialects.shape import present, to_list, to_object, to_text
 from managed_files.errors import Inexpressible, InvalidRequest
 
@@ -27,6 +27,8 @@ def take_thinking(fields: Json, model: str, limit: Any, messages: list[Json]) ->
     config = present(fields.pop("output_config", {}), "output_config")
     given = {"thinking": fields.pop("thinking")} if "thinking" in fields else {}
     effort = fields.pop("reasoning_effort", None)
+    if effort == "none" and always_thinks(model):
+        raise Inexpressible(f"{model} cannot be told not to think.", param="reasoning_effort")
     if effort is not None and thinks_adaptively(model):
         if effort != "none":
             config.setdefault("effort", _named(effort, _EFFORTS, model))

@@ -7,7 +7,7 @@ may hold one of these, or nothing but digits: then the family is unknown, and Be
 import re
 from typing import Any
 
-from managed_files.dialects.anthropic_models import thinks_adaptively
+from managed_files.dialects.anthropic_models import always_thinks, thinks_adaptively, thinks_unasked
 from managed_files.dialects.anthropic_thinking import budget_within
 from managed_files.errors import Inexpressible
 
@@ -41,13 +41,20 @@ def with_effort(model: str, effort: Any, limit: Any, thoughtless: bool) -> dict[
     `limit`: maxTokens, of which thoughts are a part; None for none. `thoughtless`: see `goes_on_without_thoughts`.
     """
     if _CLAUDE.search(model):
-        off = effort == "none" or (thoughtless and not thinks_adaptively(model))
-        return {} if off else _of_claude(model, effort, limit)
+        lost = thoughtless and not thinks_adaptively(model)
+        return _off(model) if effort == "none" else {} if lost else _of_claude(model, effort, limit)
     if _NOVA_2.search(model):
         return {} if effort == "none" else {"additionalModelRequestFields": {"reasoningConfig": _reasoning(effort)}}
     if _GPT.search(model):
         return {"additionalModelRequestFields": {"reasoning_effort": effort}}
     return {"outputConfig": {"effort": effort}}
+
+
+def _off(model: str) -> dict[str, Any]:
+    """A Claude before the fifth does not think unless it is asked to, and some of the fourth refuse the word for it."""
+    if always_thinks(model):
+        raise Inexpressible(f"{model} cannot be told not to think.", param="reasoning_effort")
+    return {"additionalModelRequestFields": {"thinking": {"type": "disabled"}}} if thinks_unasked(model) else {}
 
 
 def _of_claude(model: str, effort: Any, limit: Any) -> dict[str, Any]:

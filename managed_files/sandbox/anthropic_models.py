@@ -1,18 +1,19 @@
 """Claude's models and what each refuses. Wire facts: Anthropic's "Models overview" and its migration guides."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Model:
     """`max_output`: tokens. `budgets`: thinks with a budget; `adaptive`: as it sees fit; `sampled`: temperature & co.;
-    `prefill`: goes on with an assistant's message."""
+    `prefill`: goes on with an assistant's message; `free`: cannot be kept from thinking, nor made to call a tool."""
 
     max_output: int
     budgets: bool = True
     adaptive: bool = False
     sampled: bool = True
     prefill: bool = True
+    free: bool = False
 
 
 _ADAPTIVE_ONLY = Model(128_000, budgets=False, adaptive=True, sampled=False, prefill=False)
@@ -31,5 +32,5 @@ MODELS = {
     "claude-opus-4-8": _ADAPTIVE_ONLY,
     "claude-haiku-5-5": _ADAPTIVE_ONLY,
     "claude-sonnet-5-5": _ADAPTIVE_ONLY,
-    "claude-opus-5-5": _ADAPTIVE_ONLY,
+    "claude-opus-5-5": replace(_ADAPTIVE_ONLY, free=True),
 }

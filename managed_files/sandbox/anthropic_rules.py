@@ -82,16 +82,19 @@ def _check_sampling(body: Json, model: Model, access: Access) -> None:
 
 
 def _check_thinking(body: Json, model: Model) -> None:
-    thinking = body.get("thinking") or {"type": "disabled"}
+    forced = (body.get("tool_choice") or {}).get("type") in ("any", "tool")
+    if model.free and forced:
+        raise bad('tool_choice: type "tool" and "any" are not supported for this model.')
+    thinking = body.get("thinking") or {}
     kind = thinking.get("type")
-    if kind == "enabled" and not model.budgets:
+    if (kind == "enabled" and not model.budgets) or (kind == "disabled" and model.free):
         raise bad(
-            '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and '
+            f'"thinking.type.{kind}" is not supported for this model. Use "thinking.type.adaptive" and '
             '"output_config.effort" to control thinking behavior.'
         )
     if kind == "adaptive" and not model.adaptive:
         raise bad("adaptive thinking is not supported on this model")
-    if kind not in ("enabled", "adaptive", "disabled", "between_tools"):
+    if kind not in (None, "enabled", "adaptive", "disabled", "between_tools"):
         raise bad("thinking.type: Input should be 'adaptive', 'between_tools', 'disabled' or 'enabled'")
     if kind == "enabled":
         _check_budget(body, thinking.get("budget_tokens"))

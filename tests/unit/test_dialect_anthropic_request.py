@@ -140,8 +140,16 @@ def test_an_effort_is_an_effort_for_a_newer_claude(effort: str, named: str) -> N
     }
 
 
-def test_a_newer_claude_is_told_not_to_think() -> None:
-    assert added({"reasoning_effort": "none"}, ADAPTIVE) == {"thinking": {"type": "disabled"}}
+@pytest.mark.parametrize("model", ["claude-opus-4-6", "claude-opus-5", "claude-sonnet-5-5"])
+def test_a_newer_claude_is_told_not_to_think(model: str) -> None:
+    assert added({"reasoning_effort": "none"}, model) == {"thinking": {"type": "disabled"}}
+
+
+@pytest.mark.parametrize("model", ["claude-opus-5-5", "claude-fable-5", "claude-mythos-preview"])
+def test_some_cannot_be_told(model: str) -> None:
+    with pytest.raises(Inexpressible) as caught:
+        translate({"reasoning_effort": "none"}, model)
+    assert caught.value.param == "reasoning_effort"
 
 
 def test_a_budget_leaves_room_for_the_answer() -> None:

@@ -106,6 +106,7 @@ def test_a_json_schema_goes_as_text() -> None:
         (NEWER_CLAUDE, "minimal", {**ADAPTIVE, "outputConfig": {"effort": "low"}}),
         (NEWER_CLAUDE, "max", {**ADAPTIVE, "outputConfig": {"effort": "max"}}),
         (NEWER_CLAUDE, "none", {}),
+        ("anthropic.claude-opus-5", "none", {"additionalModelRequestFields": {"thinking": {"type": "disabled"}}}),
         (NOVA_2, "high", {"additionalModelRequestFields": {"reasoningConfig": NOVA_HIGH}}),
         ("openai.gpt-oss-20b-1:0", "low", {"additionalModelRequestFields": {"reasoning_effort": "low"}}),
         ("deepseek.v3-v1:0", "low", {"outputConfig": {"effort": "low"}}),
@@ -129,6 +130,7 @@ def test_a_turn_whose_thoughts_are_lost_ends_without_them(model: str, thinks: bo
 
 def test_an_effort_that_a_family_does_not_know_is_named() -> None:
     assert refused({"reasoning_effort": "minimal"}, NOVA_2) == "reasoning_effort"
+    assert refused({"reasoning_effort": "none"}, "anthropic.claude-opus-5-5") == "reasoning_effort"
 
 
 def test_a_models_own_fields_and_bedrocks_own_words_reach_it() -> None:
