@@ -5,11 +5,12 @@ A conversation may go on with another provider's model, to which the additions o
 
 from typing import Any
 
-_ECHOES = ("annotations", "citations", "extra_content", "images", "parsed", "reasoning_content", "thinking_blocks")
+ECHOES = frozenset(
+    {"annotations", "citations", "extra_content", "images", "parsed", "reasoning_content", "thinking_blocks"}
+)
 
 
 def drop_echoes(message: dict[str, Any], *, but: tuple[str, ...] = ()) -> None:
     """Takes them out of an assistant's message, except those that the dialect itself reads."""
-    for name in _ECHOES:
-        if name not in but:
-            message.pop(name, None)
+    for name in ECHOES.difference(but):
+        message.pop(name, None)

@@ -4,7 +4,11 @@ import re
 from typing import Any
 
 from managed_files.dialects.base import PARTS, Exchange
+from managed_files.dialects.echoes import ECHOES
 from managed_files.dialects.sse import error_event
+
+_EXTRA = "extra_content"
+_FOREIGN = ECHOES - {"annotations", "parsed"}  # these two are OpenAI's own
 
 _BORDER = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n")
 _DONE = re.compile(rb"(?:\A|[\r\n])data: ?\[DONE\]\s")
@@ -28,6 +32,39 @@ class OpenAIDialect:
 
     def stream(self, exchange: Exchange) -> "OpenAIRelay":
         return OpenAIRelay()
+
+
+class OpenAIItself(OpenAIDialect):
+    """As OpenAI and Azure take it, which refuse an unknown key of a message: without what other answers left there.
+
+    Other servers may have meant it: Google's own OpenAI-compatible one signs its thoughts in `extra_content`, and many
+    want `reasoning_content` back.
+    """
+
+    name = "openai_itself"
+
+    def request(self, body: dict[str, Any], model: str) -> dict[str, Any]:
+        return {**body, "messages": [_without_echoes(message) for message in body["messages"]], "model": model}
+
+
+def _without_echoes(message: Any) -> Any:
+    """The message itself, if there are none: most have none, and the path of a chat is short."""
+    if not isinstance(message, dict):
+        return message
+    calls = message.get("tool_calls") or ()
+    signed = isinstance(calls, list) and any(map(_is_signed, calls))
+    if not signed and _FOREIGN.isdisjoint(message):
+        return message
+    plain = {key: value for key, value in message.items() if key not in _FOREIGN}
+    return {**plain, "tool_calls": list(map(_unsigned, calls))} if signed else plain
+
+
+def _is_signed(call: Any) -> bool:
+    return isinstance(call, dict) and _EXTRA in call
+
+
+def _unsigned(call: Any) -> Any:
+    return {key: value for key, value in call.items() if key != _EXTRA} if _is_signed(call) else call
 
 
 class OpenAIRelay:

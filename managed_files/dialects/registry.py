@@ -9,10 +9,11 @@ from managed_files.dialects.compatible import COMPATIBLE
 from managed_files.dialects.converse import ConverseDialect
 from managed_files.dialects.gemini import GeminiAPIDialect, GeminiDialect
 from managed_files.dialects.mistral import MistralDialect
-from managed_files.dialects.openai import OpenAIDialect
+from managed_files.dialects.openai import OpenAIDialect, OpenAIItself
 
 _ALL: tuple[Dialect, ...] = (
     OpenAIDialect(),
+    OpenAIItself(),
     *COMPATIBLE,
     GeminiDialect(),
     GeminiAPIDialect(),

@@ -32,6 +32,7 @@ class Azure(OpenAIFiles):
     """
 
     name = "azure"
+    dialect = "openai_itself"
     prefixes = ("azure",)
     batch_api = AzureBatches
     relays = (EMBEDDINGS,)

@@ -28,7 +28,7 @@ class Provider(ABC):
     """
 
     name: ClassVar[str]
-    dialect: ClassVar[str]
+    dialect: str  # of the provider, unless an account's address makes it another
     parameters: ClassVar[tuple[Parameter, ...]]
     prefixes: ClassVar[tuple[str, ...]]  # what may stand before the slash in `litellm_params.model`
     stores_files: ClassVar[bool] = True  # False: no chat can name a file there, so no upload may be sent there

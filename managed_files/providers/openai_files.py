@@ -30,7 +30,7 @@ class OpenAIFiles(Provider):
     the account's list. The extension stays the last one, because OpenAI tells the file's type by it.
     """
 
-    dialect: ClassVar[str] = "openai"
+    dialect = "openai"
     gives_back = "not `user_data`"
     expiry = "passed on"
     first_page: ClassVar[Mapping[str, str]] = {"limit": "1000", "order": "desc"}

@@ -234,6 +234,21 @@ def test_azure_flavours(openai: OpenAIBench, base: str, version: str | None, url
     assert endpoint(openai, deployment) == (url, {"api-key": "k"})
 
 
+@pytest.mark.parametrize(
+    ("name", "base", "dialect"),
+    [
+        ("openai", "https://api.openai.com/v1", "openai_itself"),
+        ("openai", "https://eu.api.openai.com/v1", "openai_itself"),
+        ("openai", "https://api.openai.com.example.org/v1", "openai"),
+        ("openai", "http://localhost:8000/v1", "openai"),
+        ("azure", "https://res.openai.azure.com", "openai_itself"),
+    ],
+)
+def test_openai_itself_has_a_dialect_of_its_own(openai: OpenAIBench, name: str, base: str, dialect: str) -> None:
+    account = Account("a", name, {"api_base": base, "api_key": "k"})
+    assert registry.PROVIDERS[name](account, openai.upstream).dialect == dialect
+
+
 def test_an_entry_is_called_by_its_own_version(openai: OpenAIBench) -> None:
     dated = deployed("azure", api_base="http://r", api_version="2024-10-21", api_key="k")
     newer = replace(dated, params={**dated.params, "api_version": "v1"})

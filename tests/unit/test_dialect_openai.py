@@ -27,6 +27,16 @@ def test_request_replaces_the_model_in_a_copy() -> None:
     assert (OPENAI.request(body, "gpt-4o-mini"), body["model"]) == ({**body, "model": "gpt-4o-mini"}, "public")
 
 
+def test_openai_itself_is_told_nothing_that_other_answers_left() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    kept = {"role": "assistant", "content": "a", "annotations": [], "refusal": None, "tool_calls": [call], "odd": 1}
+    left = dict.fromkeys(("citations", "extra_content", "images", "reasoning_content", "thinking_blocks"), "x")
+    body = {"messages": [{**kept, **left, "tool_calls": [{**call, "extra_content": {}}]}, "odd"], "x": 1}
+    before = repr(body)
+    asked = DIALECTS["openai_itself"].request(body, "gpt-4o")
+    assert (asked, repr(body)) == ({"messages": [kept, "odd"], "x": 1, "model": "gpt-4o"}, before)
+
+
 def test_response_is_relayed() -> None:
     assert OPENAI.response({"id": "x", "more": 1}, EXCHANGE) == {"id": "x", "more": 1}
 
