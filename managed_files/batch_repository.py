@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from managed_files import custom_ids, queries
 from managed_files.batch_records import Batch, Count, Input, Job, JobState, NewBatch, Once, Part, Place
-from managed_files.database import Database, Row
+from managed_files.database import Database, Row, storable
 from managed_files.records import Caller
 
 _CHUNKS = 8  # read at a time: a few MiB at most
@@ -147,19 +147,19 @@ class BatchRepository:
             "completed": job.completed,
             "failed": job.failed,
             "outputs": list(job.outputs),
-            "error": job.error,
+            "error": storable(job.error),
             "ended": job.state.ended,
         }
         return bool(self._db.write(self._sql["note_part"], params))
 
     def note_error(self, part: Part, error: str, delay: float, *, sure: bool = False) -> None:
         """Why the last step failed; `delay` seconds to the next one. `sure`: it left no job behind."""
-        params = _claim(part) | {"error": error[:500], "delay": delay, "sure": sure}
+        params = _claim(part) | {"error": storable(error[:500]), "delay": delay, "sure": sure}
         self._db.write(self._sql["note_part_error"], params)
 
     def give_up(self, part: Part, error: str) -> None:
         """The part has failed as a whole, whatever it was at; its lines are counted next."""
-        self._db.write(self._sql["give_up_part"], _claim(part) | {"error": error[:500]})
+        self._db.write(self._sql["give_up_part"], _claim(part) | {"error": storable(error[:500])})
 
     def count(self, part: Part, count: Count) -> bool:
         """The part is done but for its batch. False: somebody else has counted it."""

@@ -123,6 +123,11 @@ class Database:
         )
 
 
+def storable(text: str | None) -> str | None:
+    """Somebody else's words without what no text of PostgreSQL may hold: NUL, and half a surrogate pair."""
+    return None if text is None else text.replace("\0", "?").encode(errors="replace").decode()
+
+
 def _unavailable(error: psycopg.Error) -> Unavailable:
     """For psycopg's ways to say "not now". Their text may name hosts and users: it stays in the log."""
     log.error("database: %s", str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from managed_files import queries
-from managed_files.database import Database, Row
+from managed_files.database import Database, Row, storable
 from managed_files.records import Caller, Copy, CopyState, File
 
 _PAGES = {"asc": "list_files_asc", "desc": "list_files_desc"}
@@ -145,11 +145,11 @@ class FileRepository:
 
     def note_error(self, copy: Copy, error: str, delay: float | None = None) -> None:
         """Why the last attempt failed; `delay` seconds to the next one, or as the back-off has set it."""
-        params = {"file_id": copy.file_id, "account": copy.account, "error": error[:500], "delay": delay}
+        params = {"file_id": copy.file_id, "account": copy.account, "error": storable(error[:500]), "delay": delay}
         self._db.write(self._sql["note_copy_error"], params)
 
     def end_processing(self, copy: Copy, state: CopyState, error: str | None = None) -> None:
-        params = {"file_id": copy.file_id, "account": copy.account, "state": state, "error": error}
+        params = {"file_id": copy.file_id, "account": copy.account, "state": state, "error": storable(error)}
         self._db.write(self._sql["end_processing"], params)
 
     def end_look(self, copy: Copy) -> None:

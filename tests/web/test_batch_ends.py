@@ -60,6 +60,13 @@ def test_a_part_that_fails_takes_only_its_own_lines_with_it(bench: Bench) -> Non
     assert "no capacity" in str(batch["errors"])
 
 
+@pytest.mark.parametrize("odd", ["no\0capacity", "no capacity \ud83d"])
+def test_words_that_the_database_cannot_hold_end_a_batch_too(bench: Bench, odd: str) -> None:
+    bench.stand_ins.openai.inject(Fault("POST", "/v1/batches$", status=400, body={"error": {"message": odd}}))
+    batch = ended(bench, created(bench, uploaded(bench, line("a")))["id"])
+    assert (batch["status"], "capacity" in str(batch["errors"])) == ("failed", True)
+
+
 def test_a_batch_all_of_whose_parts_fail_has_failed(bench: Bench) -> None:
     batch_id = held(bench)
     for server in (bench.stand_ins.openai, bench.stand_ins.google, bench.stand_ins.azure):
