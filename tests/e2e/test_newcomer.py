@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,15 +23,22 @@ _STORY = re.compile(
 )
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+@contextmanager
+def demo(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A running demo with a database of its own."""
-    command = [sys.executable, "-m", "managed_files", "demo", "--port", str(free_port()), "--data-dir", str(tmp_path)]
+    command = [sys.executable, "-m", "managed_files", "demo", "--port", str(free_port()), "--data-dir", str(folder)]
     with subprocess.Popen(
         command, cwd=REPOSITORY, env=environment(), stdout=subprocess.PIPE, text=True, process_group=0
     ) as process:
         yield process
         process.terminate()
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What a demo says that runs meanwhile."""
+    with demo(tmp_path_factory.mktemp("demo")) as running:
+        yield printed(running)
 
 
 def pasted(text: str, folder: Path) -> "subprocess.CompletedProcess[str]":
@@ -63,13 +71,12 @@ def dry_run(folder: Path, *arguments: str) -> str:
     return done.stdout.partition("-m managed_files ")[2].partition("\\")[0].strip()
 
 
-def test_the_snippet_of_the_demo_works_as_pasted(demo: subprocess.Popen[str], tmp_path: Path) -> None:
-    done = pasted(snippet(printed(demo)), tmp_path)
+def test_the_snippet_of_the_demo_works_as_pasted(said: str, tmp_path: Path) -> None:
+    done = pasted(snippet(said), tmp_path)
     assert _STORY.fullmatch(done.stdout), done
 
 
-def test_the_snippet_of_the_demo_works_for_all_its_models(demo: subprocess.Popen[str], tmp_path: Path) -> None:
-    said = printed(demo)
+def test_the_snippet_of_the_demo_works_for_all_its_models(said: str, tmp_path: Path) -> None:
     (names,) = re.findall(r"^All its models: (.+)\.$", said, re.MULTILINE)
     everywhere = re.sub(r"^models = .*$", f"models = {names.split(', ')}", snippet(said), flags=re.MULTILINE)
     done = pasted(everywhere, tmp_path)
@@ -78,10 +85,11 @@ def test_the_snippet_of_the_demo_works_for_all_its_models(demo: subprocess.Popen
     assert (len(answers), done.stdout.count("'ready'"), "deleted: True" in done.stdout) == (7, 7, True), done
 
 
-def test_ctrl_c_ends_the_demo_cleanly(demo: subprocess.Popen[str]) -> None:
-    printed(demo)
-    os.killpg(demo.pid, signal.SIGINT)
-    assert demo.wait(30) == 0
+def test_ctrl_c_ends_the_demo_cleanly(tmp_path: Path) -> None:
+    with demo(tmp_path) as running:
+        printed(running)
+        os.killpg(running.pid, signal.SIGINT)
+        assert running.wait(30) == 0
 
 
 def test_make_run_is_the_demo_without_a_configuration(tmp_path: Path) -> None:

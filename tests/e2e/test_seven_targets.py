@@ -16,6 +16,7 @@ from tests.contract import benches
 from tests.contract.bench import Bench
 from tests.e2e import gateway as gateways
 from tests.e2e.calls import ask, stream_text, upload
+from tests.e2e.conftest import NewDatabase
 from tests.e2e.gateway import MASTER_KEY, Gateway
 from tests.sdk import openai_at
 
@@ -53,12 +54,14 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def running_world(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def running_world(
+    database_url: str, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     """Two gateways; the other one has a database of its own."""
     with ExitStack() as stack:
         providers = {kind.name: stack.enter_context(closing(kind())) for kind in SEVEN}
         beyond = stack.enter_context(OpenAISandbox())
-        other = stack.enter_context(other_gateway(beyond, tmp_path_factory.mktemp("other")))
+        other = stack.enter_context(other_gateway(beyond, new_database("other"), tmp_path_factory.mktemp("other")))
         entries = {name: bench.params() | {"model": f"{name}/{bench.model}"} for name, bench in providers.items()}
         entries[PROXY] = {"model": f"{PROXY}/gpt-4o", "api_base": other.url, "api_key": OTHER_KEY}
         config = {
@@ -69,12 +72,12 @@ def running_world(database_url: str, tmp_path_factory: pytest.TempPathFactory) -
         yield World(stack.enter_context(gateways.gateway(config, folder)), providers, beyond)
 
 
-def other_gateway(provider: OpenAISandbox, folder: Path) -> AbstractContextManager[Gateway]:
+def other_gateway(provider: OpenAISandbox, url: str, folder: Path) -> AbstractContextManager[Gateway]:
     """Another gateway of the same API, before one provider."""
     params = {"model": "gpt-4o", "api_base": f"{provider.url}/v1", "api_key": DEFAULT_KEY}
     config = {
         "model_list": [{"model_name": "gpt-4o", "litellm_params": params}],
-        "general_settings": {"master_key": OTHER_KEY, "data_dir": str(folder / "data")},
+        "general_settings": {"master_key": OTHER_KEY, "database_url": url},
     }
     return gateways.gateway(config, folder)
 
