@@ -74,8 +74,9 @@ def test_a_line_that_is_refused_is_in_the_error_file(bench: Bench) -> None:
 
 
 def test_another_node_goes_on_where_one_stopped(
-    bench: Bench, url: str, stand_ins: StandIns, vllm: CompatibleSandbox, sql: Sql
+    bench: Bench, url: str, stand_ins: StandIns, vllm: CompatibleSandbox, sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("managed_files.services.batches.running._PATIENCE", 0.2)  # with lines that do not end
     gate = threading.Event()
     vllm.inject(Fault(path=CHAT, gate=gate, times=None))
     batch = created(bench, uploaded(bench, *(line(f"v{n}", VLLM, f"ask {n}") for n in range(60))))
