@@ -62,6 +62,17 @@ class LocalPostgres:
         except OSError as error:
             raise ConfigError(f"The database in {self._folder} cannot be started: {error}. {REMEDY}") from error
 
+    def revive(self) -> bool:
+        """Starts the server again if no process of it is left; whether that was so. One look at a lock if it lives.
+
+        Whoever revived it is one of its users from then on. Raises ConfigError.
+        """
+        with self._no_server() as lock:
+            ended = lock is not None
+        if ended:
+            self.start()
+        return ended
+
     def stop(self) -> None:
         """Leaves. The last user stops the server, which cuts the sessions that are left.
 

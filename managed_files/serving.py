@@ -11,17 +11,21 @@ import resource
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from app import configured, database_url
 from managed_files import migrate
 from managed_files.errors import GatewayError
+from managed_files.local_postgres import LocalPostgres
 from managed_files.web import clients, observe
 
 _STACK_BYTES = 1024 * 1024  # address space, not memory; with a quarter of it, JSON nested 900 deep ends the process
 _LOOPBACK = ("127.", "localhost", "[::1]", "::1")
 _WEAK_KEY_LENGTH = 16
+_EMBEDDED = "MANAGED_FILES_EMBEDDED_DATABASE"  # tells workers where it is
+_WATCH_SECONDS = 2.0
 log = logging.getLogger("managed_files.serving")
 
 _host = os.environ.get("MANAGED_FILES_HOST", "127.0.0.1")
@@ -47,6 +51,8 @@ def on_starting(server: Any) -> None:
     observe.configure_logging()
     try:
         settings = configured()
+        if settings.database_url is None:
+            os.environ[_EMBEDDED] = str(settings.data_dir.absolute())
         os.environ["DATABASE_URL"] = url = database_url(settings)
         migrate.apply(url)
     except GatewayError as error:
@@ -84,6 +90,8 @@ def post_worker_init(worker: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGQUIT, _leave)
     worker.wsgi.extensions["managed_files"].start()
+    if folder := os.environ.get(_EMBEDDED):
+        threading.Thread(target=_watch, args=(LocalPostgres(Path(folder)),), name="database", daemon=True).start()
     gc.collect()
     gc.freeze()  # what is there by now stays: looking through all of it again kept every request waiting for 50 ms
 
@@ -93,6 +101,17 @@ def worker_exit(server: Any, worker: Any) -> None:
     application = getattr(worker, "wsgi", None)  # None: it was told to end while it loaded
     if application is not None:
         application.extensions["managed_files"].close()
+
+
+def _watch(server: LocalPostgres) -> None:
+    """A machine that runs out of memory may end the embedded database, and nobody but its gateway would start it."""
+    while True:
+        time.sleep(_WATCH_SECONDS)
+        try:
+            if server.revive():
+                log.warning("the embedded database had ended: it was started again")
+        except (GatewayError, OSError) as error:
+            log.error("the embedded database has ended and does not start: %s", error)
 
 
 def _leave(*_: object) -> None:

@@ -91,6 +91,10 @@ def test_the_embedded_database_keeps_what_was_stored(providers: Providers, open_
     config = configuration(providers, data_dir=str(open_folder / "data"))
     with gateways.gateway(config, open_folder) as first, client_of(first) as client:
         file = upload(client)
+        postmaster(open_folder / "data").kill()
+        wait_until(lambda: b"it was started again" in first.log.read_bytes(), "the database runs again")
+        wait_until(first.ready, "the gateway is ready")
+        assert client.files.retrieve(file.id) == file
         database = postmaster(open_folder / "data")
         first.kill(database)
     with gateways.gateway(config, open_folder) as second, client_of(second) as client:

@@ -138,6 +138,18 @@ def test_killed_server_is_started_again_with_its_data(folder: Path) -> None:
     postgres.stop()
 
 
+def test_a_server_is_revived_only_when_it_is_gone(folder: Path) -> None:
+    postgres, watch = LocalPostgres(folder), LocalPostgres(folder)
+    postgres.start()
+    alive, first = watch.revive(), postmaster(folder)
+    os.kill(first, signal.SIGKILL)
+    while not watch.revive():  # until the last of its processes has noticed
+        pass
+    assert (alive, postmaster(folder) != first, answers(postgres.start())) == (False, True, True)
+    postgres.stop()
+    watch.stop()
+
+
 def test_server_of_a_killed_process_is_joined_and_then_stopped(folder: Path) -> None:
     with using(folder) as (process, url):
         served_by = postmaster(folder)
