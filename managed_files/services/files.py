@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from managed_files.errors import ContentUnavailable, Forbidden, NotFound
+from managed_files.errors import ContentUnavailable, Forbidden, NotFound, ProviderFailed
 from managed_files.records import Caller, Copy, CopyState, Deployment, File, FormField, FormFile
 from managed_files.services.attempt import Tools
 from managed_files.services.batches.batches import Batches
@@ -71,16 +71,24 @@ class Files:
         return files[:limit], len(files) > limit
 
     def content(self, caller: Caller, file_id: str) -> Content:
-        """The bytes, from the first copy whose provider gives them back. Raises ContentUnavailable if none does."""
+        """The bytes, from the first copy whose provider gives them back. Raises ContentUnavailable if none does.
+
+        A provider that fails stands in nobody's way; if there is no other, what it said is the answer.
+        """
         file = self.get(caller, file_id)
         if file.batch_id is not None:
             return Content(file, self._batches.content(file))
         ready = [copy for copy in file.copies if copy.state is CopyState.READY and copy.account in self._providers]
+        failures = []
         for copy in ready:
             try:
                 return Content(file, self._providers[copy.account].content(copy.stored_id, file.purpose))
             except ContentUnavailable:
                 continue
+            except ProviderFailed as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
         if file.purpose == "batch" and not file.copies:
             raise ContentUnavailable(
                 f"The content of {file_id} cannot be downloaded: its lines were rewritten for their providers. "

@@ -155,6 +155,13 @@ def test_content_of_a_provider_that_breaks_is_a_bad_gateway(bench: Bench) -> Non
     assert bench.call("GET", f"/files/{file_id}/content").status_code == 502
 
 
+def test_content_comes_from_another_copy_where_a_provider_breaks(bench: Bench) -> None:
+    file_id = bench.stored(f"{GPT}, {GEMINI}", purpose="vision")
+    bench.stand_ins.openai.inject(Fault(method="GET", path="/v1/files", status=500, times=None))
+    answer = bench.call("GET", f"/files/{file_id}/content")
+    assert (answer.status_code, answer.data) == (200, CONTENT)
+
+
 ODD_PATHS: list[Callable[[str], str]] = [
     lambda file_id: f"/files/{file_id}%00",
     lambda file_id: f"/files/{file_id}x",
