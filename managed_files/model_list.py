@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,6 +13,7 @@ from typing import Any
 from managed_files.errors import ConfigError
 from managed_files.records import Account, Deployment, Parameter
 
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")  # what HTTP can carry
 log = logging.getLogger(__name__)
 
 REFERENCE = "os.environ/"
@@ -96,6 +98,9 @@ def _deployment(
     parameters = catalog.parameters[provider]
     used = {key: value for key, value in raw.items() if key in _known(parameters)}
     params = _with_defaults(environment.filled(used, where), parameters, environment, where)
+    for header, value in (params.get("extra_headers") or {}).items():
+        if not isinstance(header, str) or not _HEADER.fullmatch(f"{header}:{value}"):
+            raise ConfigError(f"{where}.extra_headers.{header} cannot be sent as a header.")
     account = Account(_account_name(provider, params, raw, parameters), provider, params)
     return Deployment(name, target, model, account, params)
 
@@ -123,7 +128,7 @@ def _with_defaults(
         params[parameter.name] = _text(params.get(parameter.name), parameter, f"{where}.{parameter.name}")
         if params[parameter.name] is None:
             found = [environment.variables[name] for name in parameter.env if environment.variables.get(name)]
-            params[parameter.name] = found[0] if found else parameter.default
+            params[parameter.name] = found[0].strip() if found else parameter.default
         if parameter.required and params[parameter.name] is None:
             remedy = f" or set {parameter.env[0]}" if parameter.env else ""
             raise ConfigError(f"{where}.{parameter.name} is missing. Add it{remedy}.")
@@ -141,8 +146,13 @@ def _number(value: Any, where: str) -> float | None:
 
 
 def _text(value: Any, parameter: Parameter, where: str) -> Any:
-    """YAML reads 2024 as a number and 2024-10-21 as a date. Only a credential may be a mapping."""
-    if value is None or isinstance(value, str) or (parameter.secret and isinstance(value, dict)):
+    """YAML reads 2024 as a number and 2024-10-21 as a date. Only a credential may be a mapping.
+
+    What comes from a file often ends in a line break, with which no header could be sent.
+    """
+    if isinstance(value, str):
+        return value.strip()
+    if value is None or (parameter.secret and isinstance(value, dict)):
         return value
     if isinstance(value, int | float | date):
         return str(value)

@@ -160,6 +160,7 @@ def _general(given: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any
         found = next((environ[name] for name in variables if environ.get(name)), None)
         if key not in values and found is not None:
             values[key] = found
+    values = {key: value.strip() if isinstance(value, str) else value for key, value in values.items()}
     for key in {"default_target_model_names", "webhook_hosts"} & values.keys():
         values[key] = tuple(values[key])
     if "webhook_secret" in values:

@@ -217,6 +217,10 @@ def test_numbers_for_texts_are_texts() -> None:
         (one(model="openai/"), "model_list[0] (gpt).litellm_params.model is missing."),
         (one(timeout="soon"), "model_list[0] (gpt).litellm_params.timeout"),
         (one(extra_headers=["x"]), "model_list[0] (gpt).litellm_params.extra_headers has to be a mapping"),
+        (one(extra_headers={"X": "s3cret\n"}), "model_list[0] (gpt).litellm_params.extra_headers.X cannot be sent"),
+        (one(extra_headers={"X Y": "z"}), "model_list[0] (gpt).litellm_params.extra_headers.X Y cannot be sent"),
+        (one(extra_headers={"X": "€"}), "model_list[0] (gpt).litellm_params.extra_headers.X cannot be sent"),
+        (one(extra_headers={5: "z"}), "model_list[0] (gpt).litellm_params.extra_headers.5 cannot be sent"),
         (one(api_base=["x"]), "model_list[0] (gpt).litellm_params.api_base"),
     ],
 )

@@ -36,3 +36,9 @@ def test_variables_of_the_file_count_for_libraries_too(tmp_path: Path, monkeypat
     monkeypatch.setenv("AWS_PROFILE", "other")  # and so put back at the end
     configured()
     assert os.environ["AWS_PROFILE"] == "team"
+
+
+@pytest.mark.parametrize("given", [{}, {"api_key": "os.environ/OPENAI_API_KEY"}, {"api_key": "key\n"}])
+def test_a_key_that_ends_in_a_line_break_is_the_key(given: dict[str, str]) -> None:
+    found = parsed(one(**given), OPENAI_API_KEY="key\n", LITELLM_MASTER_KEY="master\n")
+    assert (found.deployments[0].params["api_key"], found.master_key) == ("key", "master")
