@@ -11,6 +11,8 @@ from managed_files.services.batches.setbacks import Again, GivenUp, Over, Verdic
 PAUSE = 2.0
 PASSING = ProviderFailed("p", "later", retryable=True)
 FINAL = ProviderFailed("p", "no", upstream_status=400)
+FULL = ProviderFailed("p", "full", upstream_status=429, retryable=True)
+BROKEN = ProviderFailed("p", "broken", upstream_status=500, retryable=True)
 UNCLEAR = ProviderFailed("p", "lost", retryable=True, ambiguous=True)
 OUR_KEY = ProviderFailed("p", "key", upstream_status=401)
 OURS = "The gateway failed at this part of the batch."
@@ -32,7 +34,11 @@ def part(state: str, attempts: int = 1, results: str = "none", **fields: Any) ->
     [
         (part("waiting"), PASSING, Again("later", 4.0, sure=True)),
         (part("waiting", 3), PASSING, Again("later", 16.0, sure=True)),
-        (part("waiting", 8), PASSING, Over("later")),
+        (part("waiting", 149), PASSING, Again("later", 600.0, sure=True)),
+        (part("waiting", 150), PASSING, Over("later")),
+        (part("waiting", 149), FULL, Again("full", 600.0, sure=True)),
+        (part("waiting", 7), BROKEN, Again("broken", 256.0, sure=True)),
+        (part("waiting", 8), BROKEN, Over("broken")),
         (part("waiting"), FINAL, Over("no")),
         (part("waiting"), UNCLEAR, Again("lost", 4.0)),
         (part("waiting", 50), UNCLEAR, Again("lost", 600.0)),

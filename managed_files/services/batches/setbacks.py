@@ -9,6 +9,7 @@ _LONGEST_DELAY = 600.0  # seconds
 _MOST_ATTEMPTS = 8  # at a step that fails each time
 _MOST_LOOKS = 150  # the same where it may pass, or the operator may mend it: about a day, at the longest delay
 _OF_THE_OPERATOR = (401, 403)
+_LATER = (None, 429, 502, 503, 504, 529)  # what is away, or has no room for another job now (None: no answer at all)
 EXPLAINED = (ProviderFailed, InvalidRequest, ConfigError)  # failures with a message; any other is a mistake of ours
 _OUR_OWN = "The gateway failed at this part of the batch."
 
@@ -54,12 +55,13 @@ def verdict(part: Part, failure: Exception, pause: float) -> Verdict:
 def _postponed(part: Part, failure: ProviderFailed, pause: float) -> Verdict:
     """What may pass is repeated. A job that cannot be made fails its lines; one that was made has a day longer.
 
-    One that may have been made is looked for until then, or until its time is over, whichever comes later.
+    So has one for which its provider has no room, and one that may have been made, at least until its time is over.
     """
     if part.state != "waiting":
         passing = failure.retryable or failure.upstream_status in _OF_THE_OPERATOR
         return _fails_in_the_end(part, failure.message, _MOST_LOOKS if passing else _MOST_ATTEMPTS, pause)
-    if not failure.ambiguous and (not failure.retryable or part.attempts >= _MOST_ATTEMPTS):
+    most = _MOST_LOOKS if failure.upstream_status in _LATER else _MOST_ATTEMPTS
+    if not failure.ambiguous and (not failure.retryable or part.attempts >= most):
         return Over(failure.message)
     if part.overdue and part.attempts >= _MOST_LOOKS:
         return GivenUp(failure.message)
