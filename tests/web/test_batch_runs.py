@@ -118,6 +118,22 @@ def test_a_cancelled_batch_asks_nothing_more(bench: Bench, vllm: CompatibleSandb
     assert (done["status"], done["request_counts"]) == ("cancelled", {"total": 100, "completed": 0, "failed": 100})
 
 
+def test_a_line_that_fails_is_not_asked_again_once_it_is_cancelled(
+    bench: Bench, vllm: CompatibleSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("managed_files.services.batches.asking._LONGEST_PAUSE", 0.01)
+    gate = threading.Event()
+    vllm.inject(Fault(path=CHAT, gate=gate, times=None, status=500))
+    batch = created(bench, uploaded(bench, line("v", VLLM)))
+    while asked(vllm).total() < 1:
+        bench.gateway.reconciler.run_once()
+    bench.call("POST", f"/batches/{batch['id']}/cancel")
+    ended(bench, batch["id"])
+    gate.set()
+    bench.gateway.lines.runner._runner.wait(10)
+    assert asked(vllm).total() == 1
+
+
 def test_lines_are_kept_until_all_are_answered(bench: Bench, sql: Sql) -> None:
     batch = created(bench, uploaded(bench, line("a", VLLM)))
     kept = sql("SELECT count(*) FROM batch_lines")

@@ -31,10 +31,10 @@ class Asking:
     deployments: Sequence[Deployment]
     pause: Callable[[float], object]
 
-    def answered(self, run: Run, line: Mapping[str, Any]) -> LineResult | None:
-        """What came of the line, in OpenAI's words; None if the process ends before it is clear."""
+    def answered(self, run: Run, line: Mapping[str, Any], wanted: Callable[[], bool]) -> LineResult | None:
+        """What came of the line, in OpenAI's words; None if it is `wanted` no more, or the process ends first."""
         key, attempt = line["custom_id"], 0
-        while True:
+        while wanted():
             try:
                 return LineResult(key, 200, self._answer(run, line["body"]))
             except Unavailable:
@@ -49,6 +49,7 @@ class Asking:
             except Exception:  # left alone it would be asked, and paid for, again and again until the batch expires
                 log.exception("line %s of %s", key, run.id)
                 return refused(key, GatewayError("The gateway failed at this request."))
+        return None
 
     def _answer(self, run: Run, body: dict[str, Any]) -> dict[str, Any]:
         """A chat goes to any deployment of its group that can answer it, anything else to the one it was meant for."""

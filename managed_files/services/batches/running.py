@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from managed_files.batch_records import LineResult, Run
 from managed_files.errors import Unavailable
@@ -80,9 +81,9 @@ class Runner:
         for line in map(json.loads, run.lines):
             if line["custom_id"] in run.done:
                 continue
-            if self._tools.asking.pause(0) or not self._tools.runs.is_wanted(run):
+            if self._tools.asking.pause(0):
                 return False
-            result = self._tools.asking.answered(run, line)
+            result = self._tools.asking.answered(run, line, partial(self._tools.runs.is_wanted, run))
             if result is None:
                 return False
             self._keep(run, result)
