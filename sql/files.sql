@@ -152,11 +152,15 @@ WHERE id = ANY (
 ORDER BY stored_at, id LIMIT (SELECT %(limit)s::integer);
 
 -- name: begin_delete
--- Takes the file from every caller's sight; its copies wait for deletion, `grace` seconds left to this request.
-WITH deleted AS (
-    UPDATE files SET state = 'deleting'
-    WHERE (id = %(id)s OR parent = %(id)s) AND state = 'stored'
-    RETURNING id, owner, team, created_at, parent
+-- Takes the file from every caller's sight; its copies wait for deletion, `grace` seconds left to this request. Locked
+-- before its children, as by what expires it.
+WITH file AS (
+    SELECT id FROM files WHERE id = %(id)s AND state = 'stored' FOR UPDATE
+), doomed AS (
+    SELECT id FROM file UNION SELECT files.id FROM files JOIN file ON files.parent = file.id
+), deleted AS (
+    UPDATE files SET state = 'deleting' FROM doomed WHERE files.id = doomed.id AND files.state = 'stored'
+    RETURNING files.id, files.owner, files.team, files.created_at, files.parent
 ), claim AS (
     DELETE FROM idempotency USING deleted WHERE idempotency.file_id = deleted.id
 ), trail AS (

@@ -10,6 +10,7 @@ from managed_files.batch_records import Count, Job, JobState, NewBatch, Part
 from managed_files.batch_repository import BatchRepository
 from managed_files.database import Database
 from managed_files.records import Caller
+from managed_files.repository import FileRepository
 from managed_files.run_repository import RunRepository
 from tests.gateway_fixtures import Sql
 
@@ -17,6 +18,7 @@ FILE = (
     "INSERT INTO files (id, owner, filename, purpose, mime_type, state, bytes, sha256) "
     "VALUES ('file', 'me', 'x', 'batch', 'x', 'stored', 1, '')"
 )
+CHILD = FILE.replace("id, owner", "id, parent, owner").replace("'file', ", "'child', 'file', ")
 INPUT = "INSERT INTO batch_inputs VALUES ('file', 0, NULL, 'g', 'p/m', 'a', 'p', '/v1/chat/completions', 1, '', NULL)"
 PART = "SELECT state, job_id, unsure, lease_until > now(), next_attempt_at > now() FROM batch_parts"
 NEW = NewBatch("batch", Caller("me"), "file", None, "/v1/chat/completions", "24h", 86_400)
@@ -105,12 +107,31 @@ def test_whoever_waits_for_a_part_has_locked_nothing_before_it(
     }
     waiting = threading.Thread(target=tasks[first])
     waiting.start()
-    while not sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"):
-        pass
+    until_somebody_waits(sql)
     locked.execute(f"SELECT FROM {first} FOR UPDATE NOWAIT".encode())
     locked.rollback()
     waiting.join()
     assert sql("SELECT next_attempt_at <= now() FROM batch_parts") == [(True,)]
+
+
+def until_somebody_waits(sql: Sql) -> None:
+    while not sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"):
+        pass
+
+
+def test_who_deletes_a_file_locks_it_before_its_children(
+    database: Database, sql: Sql, locked: psycopg.Connection
+) -> None:
+    sql(FILE)
+    sql(CHILD)
+    locked.execute("SELECT FROM files WHERE id = 'file' FOR UPDATE")
+    waiting = threading.Thread(target=FileRepository(database).begin_delete, args=("file", "me", 0.0))
+    waiting.start()
+    until_somebody_waits(sql)
+    locked.execute("SELECT FROM files WHERE id = 'child' FOR UPDATE NOWAIT")
+    locked.rollback()
+    waiting.join()
+    assert sql("SELECT DISTINCT state FROM files") == [("deleting",)]
 
 
 def test_a_chunk_is_freed_by_its_holder_only(parts: BatchRepository, database: Database, sql: Sql) -> None:

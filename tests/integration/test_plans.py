@@ -64,6 +64,7 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "one file of an admin": ("file_of_caller", {**CALLER, "id": "file-77", "admin": True}),
     "files of a chat": ("caller_and_files", {"digest": b"x", "master_user": "user-1", "ids": "file-1,file-77"}),
     "due copies": ("claim_due_copy", {"busy": ["account-1"]}),
+    "one file is deleted": ("begin_delete", {"id": "file-77", "actor": "me", "grace": 60}),
     "expired files": ("expire_files", {"limit": 100}),
     "batches": ("list_batches", BATCH_PAGE),
     "deep page of batches": ("list_batches", BATCH_PAGE | {"after": "batch-15001"}),
