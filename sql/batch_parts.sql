@@ -149,10 +149,12 @@ WITH ended AS (
 DELETE FROM batch_runs USING ended WHERE batch_runs.batch_id = ended.batch_id AND batch_runs.number = ended.number;
 
 -- name: count_part
--- A part's results are counted: what its lines of the output and error files will be.
+-- A part's results are counted: what its lines of the output and error files will be. After several attempts the error is
+-- that of an earlier one, and told no more.
 UPDATE batch_parts SET
     results = 'kept', completed = %(completed)s, failed = %(failed)s, output_bytes = %(output_bytes)s,
-    error_bytes = %(error_bytes)s, usage = %(usage)s, next_attempt_at = NULL, lease_until = NULL
+    error_bytes = %(error_bytes)s, usage = %(usage)s,
+    error = CASE WHEN attempts <= 1 OR state = 'failed' THEN error END, next_attempt_at = NULL, lease_until = NULL
 WHERE id = %(id)s AND polled_at = %(claimed_at)s AND results = 'none'
 RETURNING batch_id;
 

@@ -69,6 +69,15 @@ def test_a_cancel_that_comes_amid_a_step_is_heeded_at_once(parts: BatchRepositor
     assert (again and again.cancelling, again and again.attempts) == (True, 1)
 
 
+@pytest.mark.parametrize("state", [JobState.COMPLETED, JobState.FAILED])
+def test_what_stood_in_the_way_of_counting_is_told_no_more(state: JobState, parts: BatchRepository, sql: Sql) -> None:
+    part = claimed(parts, sql)
+    parts.note(part, Job("", state))
+    parts.note_error(part, "no results", 0.0)
+    parts.count(claimed(parts, sql), NOTHING)
+    assert sql("SELECT error FROM batch_parts") == [("no results" if state == "failed" else None,)]
+
+
 @pytest.mark.parametrize(("error", "seconds", "looked_at"), [(None, 9, True), ("no", 9, False), ("no", 61, True)])
 def test_impatience_uses_up_no_attempts(
     error: str | None, seconds: int, looked_at: bool, parts: BatchRepository, sql: Sql
