@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -21,6 +22,15 @@ logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it repeats what we 
 
 # The server gives a lock up when its holder is gone; a machine that lost its power says no goodbye.
 _KEEPALIVE = (b"SET tcp_keepalives_idle = 10", b"SET tcp_keepalives_interval = 5", b"SET tcp_keepalives_count = 3")
+
+# And so may a server's: without these a thread would wait a quarter of an hour for it. The URL may say otherwise.
+_LIVELY = {
+    "connect_timeout": 10,  # seconds
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds
+}
 
 _UNTELLABLE = "A value of the request cannot be kept: a text with a NUL, or a number or time that is out of range."
 
@@ -37,7 +47,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, max_connections: int = 8, wait: float = 5.0):
-        self._url = url
+        self._url = make_conninfo(**{**_LIVELY, **conninfo_to_dict(url)})  # type: ignore[arg-type]  # all of them fit
         self._max = max_connections
         self._wait = wait
         self._pool: Pool | None = None

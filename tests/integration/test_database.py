@@ -87,6 +87,17 @@ def test_requests_survive_a_restart_of_the_database(bench: Bench, url: str, serv
     assert answers == [200] * 4
 
 
+def test_a_server_that_says_no_goodbye_is_noticed_as_soon_as_its_url_wants(url: str) -> None:
+    with Database(make_conninfo(url, keepalives_idle=99)).leadership(1) as connection:
+        assert connection is not None
+        given = connection.info.get_parameters()
+    assert {name: given[name] for name in ("connect_timeout", "keepalives_idle", "tcp_user_timeout")} == {
+        "connect_timeout": "10",
+        "keepalives_idle": "99",
+        "tcp_user_timeout": "25000",
+    }
+
+
 def test_a_database_url_with_a_password_never_shows(url: str) -> None:
     assert "pass" not in repr(Database(make_conninfo(url, password="pass")))
 
