@@ -3,6 +3,7 @@
 import base64
 import os
 import select
+import ssl
 import time
 from collections import deque
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -18,6 +19,8 @@ _PORTS = {"http": 80, "https": 443}
 
 def readable(sock: socket) -> bool:
     """Whether bytes, or the end, have arrived. `poll`, for `select` refuses descriptors above 1023."""
+    if isinstance(sock, ssl.SSLSocket) and sock.pending():  # decrypted already, with what was read before it
+        return True
     poller = select.poll()
     poller.register(sock, select.POLLIN)
     return bool(poller.poll(0))

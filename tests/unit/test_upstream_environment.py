@@ -145,6 +145,20 @@ def test_under_tls_only_a_refusal_stops_an_upload(trusted: Certificate, early: b
         assert upstream.send("POST", server.url, body=body).text == ("no" if early else "300000")
 
 
+def test_under_tls_what_comes_behind_an_answer_is_no_other_answer(trusted: Certificate) -> None:
+    """All of it came in one record, of which the rest waits where the kernel does not see it."""
+    ok = "HTTP/1.1 200 OK\r\nContent-Length: "
+
+    def serve(peer: Peer) -> None:
+        for _ in peer.requests():
+            peer.send(f"{ok}2\r\n\r\n")
+            peer.send(f"ok{ok}3\r\n\r\nbad")
+
+    environ = {"SSL_CERT_FILE": str(trusted.path)}
+    with serving(serve, trusted.context) as server, closing(Upstream(environ=environ)) as upstream:
+        assert [upstream.send("POST", server.url, body=b"x").text for _ in range(3)] == ["ok"] * 3
+
+
 def test_a_handshake_that_does_not_come_runs_into_the_timeout() -> None:
     with serving(lambda peer: peer.rfile.read()) as server, pytest.raises(UpstreamError) as caught:
         Upstream(connect_timeout=0.1, environ={}).send("GET", f"https://127.0.0.1:{server.port}/")
