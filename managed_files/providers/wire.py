@@ -6,11 +6,12 @@ from typing import Any
 from requests import Response
 
 from managed_files.errors import ProviderFailed, UpstreamError
-from managed_files.providers.failures import no_answer, refusal
+from managed_files.providers.failures import no_answer, refusal, without_secrets
 from managed_files.upstream import Body, Upstream, pieces
 
 # Whatever else a request carries in its headers may be a credential, also under a name that only the operator knows.
 _HARMLESS = ("accept", "content-", "x-upload-content-", "x-goog-upload-", "x-goog-user-project", "openai-organization")
+_NO_HEADERS: Mapping[str, str] = {}
 _LONGEST_ERROR = 64 * 1024
 _QUICK = ("GET", "HEAD", "DELETE")
 PATIENCE = 30.0  # seconds of silence after a look-up or a delete, which no provider has to think about for long
@@ -78,9 +79,9 @@ class Wire:
         """The error for a success whose body says that it is none, as if it had come with `status`."""
         return refusal(self._provider, status, answer.headers, answer.content)
 
-    def nonsense(self, what: str, *, retryable: bool = False) -> ProviderFailed:
-        """The error for an answer that breaks the provider's own API."""
-        message = f"{self._provider} answered with {what}."
+    def nonsense(self, what: str, *, retryable: bool = False, sent: Mapping[str, str] = _NO_HEADERS) -> ProviderFailed:
+        """The error for an answer that breaks the provider's own API. `sent`: the request's headers, if it is quoted."""
+        message = without_secrets(f"{self._provider} answered with {what}.", _credentials(sent))
         return ProviderFailed(self._provider, message, retryable=retryable, ambiguous=True)
 
 

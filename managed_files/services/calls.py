@@ -22,7 +22,7 @@ from managed_files.providers.base import Provider
 from managed_files.providers.wire import Wire
 from managed_files.records import Copy, Deployment
 from managed_files.services.references import Path, Reference, rewritten
-from managed_files.services.relay import Done, Relay
+from managed_files.services.relay import Done, Relay, error_in, refusal
 from managed_files.services.routing import NO_COPY, usable
 from managed_files.upstream import Upstream, pieces
 
@@ -78,11 +78,13 @@ class Calls:
         if dialect.passthrough and not stream:
             if not answer.content[:_LOOKED_AT].lstrip().startswith(b"{"):  # the rest of it goes on unread
                 raise wire.nonsense("something that is not a JSON object")
+            if told := error_in(answer.content):
+                raise refusal(wire, told, endpoint.headers)
             done(None)
             return ChatAnswer([bytes(answer.content)], "application/json", headers)
         exchange = _exchange(body, deployment)
         if stream:
-            relay = Relay(pieces(answer), dialect.stream(exchange), wire, done)
+            relay = Relay(pieces(answer), dialect.stream(exchange), wire, done, endpoint.headers)
             return ChatAnswer(relay, "text/event-stream; charset=utf-8", headers)
         whole = _whole(answer, dialect, exchange, wire)
         done(None)

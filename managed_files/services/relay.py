@@ -27,12 +27,16 @@ class Relay(Iterator[bytes]):
     with what the stream broke with, if it did.
     """
 
-    def __init__(self, source: Pieces, translator: ChatStream, wire: Wire, done: Done):
-        """Waits for the first event. Raises ProviderFailed if the answer breaks before it, has none, or is an error."""
+    def __init__(self, source: Pieces, translator: ChatStream, wire: Wire, done: Done, sent: Mapping[str, str]):
+        """Waits for the first event. Raises ProviderFailed if the answer breaks before it, has none, or is an error.
+
+        `sent`: the request's headers, of whose credentials an error may tell nothing.
+        """
         self._source = source
         self._translator = translator
         self._wire = wire
         self._done: Done | None = done
+        self._sent = sent
         self._ended = False
         try:
             self._first = self._begun()
@@ -60,8 +64,8 @@ class Relay(Iterator[bytes]):
             self._ended, first = True, self._translator.finish()
         if not first:
             raise self._wire.nonsense("an empty stream", retryable=True)
-        if told := _error_in(first):
-            raise self._refusal(told)
+        if told := _error_event(first):
+            raise refusal(self._wire, told, self._sent)
         return first
 
     def _next(self) -> bytes:
@@ -78,14 +82,6 @@ class Relay(Iterator[bytes]):
             raise StopIteration
         return out
 
-    def _refusal(self, error: Mapping[str, Any]) -> ProviderFailed:
-        """Providers that are overloaded may say so after a 200; nobody has seen that yet, so it counts as a 5xx."""
-        ours = not _OF_THE_REQUEST.isdisjoint(map(str, (error.get("code"), error.get("type"))))
-        failure = self._wire.nonsense(f"an error: {str(error.get('message')).rstrip('.')}", retryable=not ours)
-        failure.upstream_status = 400 if ours else None
-        failure.code = str(error["code"]) if error.get("code") else None
-        return failure
-
     def _end(self, failure: ProviderFailed | None) -> None:
         self._ended = True
         self._source.close()
@@ -94,13 +90,27 @@ class Relay(Iterator[bytes]):
             done(failure)
 
 
-def _error_in(events: bytes) -> dict[str, Any] | None:
-    """The error, if the first of these events is one."""
-    if _ERROR not in events[:_LOOKED_AT]:
+def refusal(wire: Wire, error: Mapping[str, Any], sent: Mapping[str, str]) -> ProviderFailed:
+    """Providers that are overloaded may say so after a 200; nobody has seen that yet, so it counts as a 5xx."""
+    ours = not _OF_THE_REQUEST.isdisjoint(map(str, (error.get("code"), error.get("type"))))
+    failure = wire.nonsense(f"an error: {str(error.get('message')).rstrip('.')}", retryable=not ours, sent=sent)
+    failure.upstream_status = 400 if ours else None
+    failure.code = str(error["code"]) if error.get("code") else None
+    return failure
+
+
+def error_in(text: bytes) -> dict[str, Any] | None:
+    """The error, if this JSON object is one. Most answers have no such name at their beginning, and are not parsed."""
+    if _ERROR not in text[:_LOOKED_AT]:
         return None
     try:
-        event = json.loads(events.split(b"\n\n")[0].partition(b"data:")[2])
-    except ValueError:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return None
-    error = event.get("error") if isinstance(event, dict) else None
+    error = value.get("error") if isinstance(value, dict) else None
     return error if isinstance(error, dict) else None
+
+
+def _error_event(events: bytes) -> dict[str, Any] | None:
+    """The error, if the first of these events is one."""
+    return error_in(events.split(b"\n\n")[0].partition(b"data:")[2]) if _ERROR in events[:_LOOKED_AT] else None

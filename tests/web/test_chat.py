@@ -163,7 +163,7 @@ def test_an_answer_that_breaks_is_a_bad_gateway_that_names_the_model(bench: Benc
     )
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>Welcome</html>", b'"OK"'])
+@pytest.mark.parametrize("body", [b"", b"<html>Welcome</html>", b'"OK"', b'{"error": {"code": 502}}'])
 def test_an_answer_that_is_none_is_a_bad_gateway(body: bytes, bench: Bench) -> None:
     bench.stand_ins.openai.inject(Fault(path="/v1/chat", status=200, body=body))
     assert bench.chat(GPT).status_code == 502

@@ -1,5 +1,6 @@
 """Marked secrets go into the configuration and the keys, every error is provoked, and all output is searched."""
 
+import json
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from tests.gateway import AZURE, GEMINI, GPT, Bench, StandIns, file_part, settin
 MARK = "tOpSeCrEt"
 MASTER = f"sk-{MARK}-master-0123456789"
 PROVIDERS_KEY = f"sk-proj-{MARK}-0123456789"
-STATUSES = (400, 401, 403, 404, 413, 429, 500, 503)
+STATUSES = (200, 400, 401, 403, 404, 413, 429, 500, 503)
 QUOTING = {
     "error": {"message": f"Incorrect API key provided: {PROVIDERS_KEY}.", "type": "x", "code": "invalid_api_key"}
 }
@@ -62,6 +63,9 @@ def errors(bench: Bench, key: str) -> Iterator[Any]:
         yield from (bench.upload(model, key) for model in (GPT, AZURE))
         yield from (bench.chat(model, key=key, stream=stream) for model in (GPT, GEMINI) for stream in (False, True))
         bench.stand_ins.reset()
+    event = f"data: {json.dumps(QUOTING)}\n\n".encode()
+    bench.stand_ins.openai.inject(Fault(path="/", status=200, headers={"Content-Type": "text/event-stream"}, body=event))
+    yield bench.chat(GPT, key=key, stream=True)
     yield bench.upload("nothing", key)
     yield bench.chat("nothing", file_part("file-abc"), key=key)
     yield bench.chat(GPT, {"type": "text", "text": "file-mf-" + "a" * 32}, key=key)
