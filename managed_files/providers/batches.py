@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
-from managed_files.batch_records import CHAT, BatchLimits, Job, JobOrder, LineResult
+from managed_files.batch_records import CHAT, BatchLimits, Job, JobOrder, LineResult, Part
 from managed_files.errors import GatewayError
 from managed_files.providers.wire import Wire
 from managed_files.records import Deployment
@@ -26,6 +26,10 @@ class BatchApi(ABC):
     holds_input: ClassVar[bool]  # True: the input is a stored file that can be read back; False: lines wait with us
     endpoints: ClassVar[tuple[str, ...]] = (CHAT,)
     limits: ClassVar[BatchLimits] = BatchLimits()
+
+    def takes(self, part: Part) -> bool:
+        """Whether the part runs here. What is at the provider already stays there, whatever `endpoints` says by now."""
+        return part.endpoint in self.endpoints or part.unsure or part.job is not None or part.stored_as is not None
 
     @abstractmethod
     def line(self, key: str, endpoint: str, body: dict[str, Any], deployment: Deployment) -> dict[str, Any]:

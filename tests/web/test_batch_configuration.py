@@ -88,6 +88,19 @@ def test_what_has_not_begun_ends_without_its_model(start: Start, stand_ins: Stan
     assert (batch["status"], outcome(without, batch)[1]) == (how, {"g": f"batch_{how}"})
 
 
+def test_a_job_goes_on_where_no_more_such_lines_are_taken(start: Start, stand_ins: StandIns, sql: Sql) -> None:
+    batch_id = held(start)
+    sql("UPDATE batches SET endpoint = '/v1/embeddings'")  # for which an earlier version made a job
+    stand_ins.google.release_batches()
+    bench = start(GPT, GEMINI)
+    batch = ended(bench, batch_id)
+    answered = outcome(bench, batch)
+    bench.call("DELETE", f"/files/{batch['output_file_id']}")
+    while stand_ins.google.predictions.jobs and sql("SELECT 1 FROM batch_parts WHERE results <> 'gone'"):
+        bench.gateway.reconciler.run_once()
+    assert (answered, stand_ins.google.predictions.jobs) == ((["a", "g"], {}), {})
+
+
 def test_what_is_overdue_waits_no_longer(start: Start, sql: Sql) -> None:
     batch_id = held(start)
     sql("UPDATE batches SET expires_at = now()")

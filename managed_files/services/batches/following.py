@@ -226,12 +226,12 @@ class Follower:
         self._tools.repository.forget_results(part)
 
     def _api(self, part: Part) -> BatchApi | None:
-        """The account's batches, if they take such lines. Raises ConfigError for an account that is there no more."""
+        """The account's batches, if they take the part. Raises ConfigError for an account that is there no more."""
         provider = self._tools.providers.get(part.place.account)
         if provider is None:
             raise ConfigError(f"The configuration has no account {part.place.account} any more.")
         api = provider.batches()
-        return api if api and part.endpoint in api.endpoints else None
+        return api if api and api.takes(part) else None
 
 
 def _taken(part: Part) -> Unavailable:

@@ -109,4 +109,4 @@ class Retrying:
     def _key(self, part: Part, raw: bytes) -> str:
         api = self.providers[part.place.account].batches()
         line = json.loads(raw)
-        return api.key_of(line) if api and part.endpoint in api.endpoints else str(line["custom_id"])
+        return api.key_of(line) if api and api.takes(part) else str(line["custom_id"])
