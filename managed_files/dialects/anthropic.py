@@ -6,7 +6,7 @@ from managed_files.dialects import anthropic_request
 from managed_files.dialects.anthropic_stream import AnthropicStream
 from managed_files.dialects.anthropic_usage import service_tier, usage
 from managed_files.dialects.anthropic_whole import whole_message
-from managed_files.dialects.base import Exchange
+from managed_files.dialects.base import NO_ANSWER, Exchange
 from managed_files.errors import ProviderFailed
 
 
@@ -26,7 +26,7 @@ class AnthropicDialect:
             message, reason = whole_message(answer, exchange)
             counts = answer.get("usage") or {}
             total = {"usage": usage(counts), **service_tier(counts)} if counts else {}
-        except (AttributeError, KeyError, TypeError) as error:
+        except NO_ANSWER as error:
             raise ProviderFailed(self.name, "Anthropic's answer has not the shape of one.") from error
         return {
             "id": exchange.id,

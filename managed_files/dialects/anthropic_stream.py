@@ -5,7 +5,7 @@ from typing import Any
 
 from managed_files.dialects.anthropic_answer import AnswerReader
 from managed_files.dialects.anthropic_usage import service_tier, usage
-from managed_files.dialects.base import Exchange
+from managed_files.dialects.base import NO_ANSWER, Exchange
 from managed_files.dialects.sse import DONE, SseDecoder, error_event, event
 
 Json = dict[str, Any]
@@ -39,7 +39,7 @@ class AnthropicStream:
             return b""
         try:
             return self._translate_event(json.loads(data))
-        except (ValueError, AttributeError, KeyError, TypeError):
+        except NO_ANSWER:
             return self._fail("Anthropic sent an event that is not a part of an answer.")
 
     def _translate_event(self, told: Json) -> bytes:

@@ -24,6 +24,9 @@ class Exchange:
         return {**head, "choices": choices, **({"usage": usage} if self.include_usage else {})}
 
 
+# What reading something ends in that is no answer: an object that is none, a count of 1e999, lists nested for ever.
+NO_ANSWER = (ValueError, AttributeError, KeyError, TypeError, OverflowError, RecursionError)
+
 PARTS = ("text", "image_url", "input_audio", "file")  # OpenAI's types of content parts
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from managed_files.dialects import converse_request
-from managed_files.dialects.base import PARTS, Exchange
+from managed_files.dialects.base import NO_ANSWER, PARTS, Exchange
 from managed_files.dialects.converse_answer import extras, finish_reason, message, refusal, usage
 from managed_files.dialects.converse_stream import ConverseStream
 from managed_files.errors import ProviderFailed
@@ -26,7 +26,7 @@ class ConverseDialect:
             reason = finish_reason(answer["stopReason"], called=called, functions=exchange.functions)
             said["refusal"] = refusal(answer["stopReason"])
             total = usage(answer["usage"])
-        except (AttributeError, KeyError, TypeError) as error:
+        except NO_ANSWER as error:
             raise ProviderFailed(self.name, "Bedrock's answer has not the shape of one.") from error
         choice = {"index": 0, "message": said, "logprobs": None, "finish_reason": reason}
         return {

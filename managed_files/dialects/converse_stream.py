@@ -7,7 +7,7 @@ botocore.eventstream, which does no input or output.
 import json
 from typing import Any
 
-from managed_files.dialects.base import Exchange
+from managed_files.dialects.base import NO_ANSWER, Exchange
 from managed_files.dialects.converse_answer import extras, finish_reason, from_server, refusal, usage
 from managed_files.dialects.converse_block import StreamedBlock
 from managed_files.dialects.sse import DONE, error_event, event
@@ -47,7 +47,7 @@ class ConverseStream:
                 out.append(self._translate(frame.headers, frame.payload))
                 if self._failed:
                     break
-        except (self._broken_frame, ValueError, AttributeError, KeyError, TypeError):
+        except (self._broken_frame, *NO_ANSWER):
             out.append(self._fail("Bedrock sent an event that is not a part of an answer."))
         return b"".join(out)
 

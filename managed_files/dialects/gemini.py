@@ -3,7 +3,7 @@
 from typing import Any
 
 from managed_files.dialects import gemini_request
-from managed_files.dialects.base import PARTS, Exchange
+from managed_files.dialects.base import NO_ANSWER, PARTS, Exchange
 from managed_files.dialects.gemini_answer import block_reason, choice, usage
 from managed_files.dialects.gemini_stream import GeminiStream
 from managed_files.errors import Inexpressible, ProviderFailed
@@ -24,7 +24,7 @@ class GeminiDialect:
         try:
             choices = _choices(answer, exchange)
             total = {"usage": usage(answer["usageMetadata"])} if answer.get("usageMetadata") else {}
-        except (AttributeError, KeyError, TypeError) as error:
+        except NO_ANSWER as error:
             raise ProviderFailed(self.name, "Gemini's answer has not the shape of one.") from error
         if not choices:
             raise ProviderFailed(self.name, "Gemini answered without a candidate.", retryable=True)

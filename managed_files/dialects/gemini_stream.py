@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from managed_files.dialects.base import Exchange
+from managed_files.dialects.base import NO_ANSWER, Exchange
 from managed_files.dialects.gemini_answer import CandidateReader, block_reason, logprobs, usage
 from managed_files.dialects.sse import DONE, SseDecoder, error_event, event
 
@@ -49,7 +49,7 @@ class GeminiStream:
             return b""
         try:
             return self._translate_answer(json.loads(data))
-        except (ValueError, AttributeError, KeyError, TypeError):
+        except NO_ANSWER:
             return self._fail("Gemini sent an event that is not a part of an answer.")
 
     def _translate_answer(self, answer: Any) -> bytes:

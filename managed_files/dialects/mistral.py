@@ -3,7 +3,7 @@
 from typing import Any
 
 from managed_files.dialects import mistral_request
-from managed_files.dialects.base import PARTS, Exchange
+from managed_files.dialects.base import NO_ANSWER, PARTS, Exchange
 from managed_files.dialects.mistral_answer import choice, usage
 from managed_files.dialects.mistral_stream import MistralStream, head
 from managed_files.errors import ProviderFailed
@@ -25,7 +25,7 @@ class MistralDialect:
             ends = [item.get("finish_reason") for item in answer["choices"]]
             choices = [choice(item, exchange) for item in answer["choices"]]
             total = {"usage": usage(answer["usage"])} if answer.get("usage") else {}
-        except (AttributeError, KeyError, TypeError) as error:
+        except NO_ANSWER as error:
             raise ProviderFailed(self.name, "Mistral's answer has not the shape of one.") from error
         if not choices or "error" in ends:
             raise ProviderFailed(self.name, "Mistral broke off the answer.", retryable=True)

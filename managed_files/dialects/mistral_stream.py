@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from managed_files.dialects.base import Exchange
+from managed_files.dialects.base import NO_ANSWER, Exchange
 from managed_files.dialects.mistral_answer import ChoiceReader, logprobs, usage
 from managed_files.dialects.sse import DONE, SseDecoder, error_event, event
 
@@ -44,7 +44,7 @@ class MistralStream:
             return b""
         try:
             return self._translate_chunk(json.loads(data))
-        except (ValueError, AttributeError, KeyError, TypeError):
+        except NO_ANSWER:
             return self._fail("Mistral sent an event that is not a part of an answer.")
 
     def _translate_chunk(self, chunk: Json) -> bytes:

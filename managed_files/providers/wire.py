@@ -61,7 +61,7 @@ class Wire:
         """The JSON object that an answer is."""
         try:
             value = answer.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self.nonsense("something that is not JSON") from error
         if not isinstance(value, dict):
             raise self.nonsense("JSON that is not an object")

@@ -187,5 +187,5 @@ def timeout_of(deployment: Deployment, stream: bool) -> float:
 def _whole(answer: Response, dialect: Dialect, exchange: Exchange, wire: Wire) -> bytes:
     try:
         return json.dumps(dialect.response(answer.json(), exchange)).encode()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise wire.nonsense("something that is not JSON") from error

@@ -163,6 +163,7 @@ OVERLOADED = error_event("Overloaded", code="overloaded_error")
         (b"data: 5\n\n", NO_PART),
         (b"data: {nonsense\n\n", NO_PART),
         (b"data: \xff\n\n", NO_PART),
+        (b"data: " + b"[" * 99_999 + b"\n\n", NO_PART),
     ],
 )
 def test_an_incomplete_stream_ends_with_one_error(data: bytes, error: bytes) -> None:

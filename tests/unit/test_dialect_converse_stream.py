@@ -165,6 +165,7 @@ def test_byte_by_byte() -> None:
             error_event("Oh.", code="InternalFailure"),
         ),
         (frame({":message-type": "event", ":event-type": "contentBlockDelta"}, b"not JSON"), NO_PART),
+        (frame({":message-type": "event", ":event-type": "contentBlockDelta"}, b"[" * 99_999), NO_PART),
         (frame({":message-type": "event", ":event-type": "contentBlockDelta"}, b"[]"), NO_PART),
         (frame({":message-type": "event"}, b"{}"), NO_PART),
         (b'{"message": "this is JSON"}' * 2, NO_PART),

@@ -164,10 +164,12 @@ NO_PART = error_event("Gemini sent an event that is not a part of an answer.")
         (wire({"error": {}}), error_event("Gemini broke off the answer.")),
         (wire({"error": "x"}), NO_PART),
         (wire({"candidates": ["x"]}), NO_PART),
+        (b'data: {"usageMetadata": {"promptTokenCount": 1e999}}\n\n', NO_PART),
         (wire("x"), NO_PART),
         (wire(5), NO_PART),
         (b"data: {nonsense\n\n", NO_PART),
         (b"data: \xff\n\n", NO_PART),
+        (b"data: " + b"[" * 99_999 + b"\n\n", NO_PART),
     ],
 )
 def test_an_incomplete_stream_ends_with_one_error(data: bytes, error: bytes) -> None:

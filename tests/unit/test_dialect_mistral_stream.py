@@ -177,6 +177,7 @@ FLAT = {"object": "error", "message": "Slow down", "type": "rate_limited", "para
         (wire(5), NO_PART),
         (b"data: {nonsense\n\n", NO_PART),
         (b"data: \xff\n\n", NO_PART),
+        (b"data: " + b"[" * 99_999 + b"\n\n", NO_PART),
     ],
 )
 def test_an_incomplete_stream_ends_with_one_error(data: bytes, error: bytes) -> None:
