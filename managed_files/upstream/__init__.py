@@ -3,14 +3,18 @@
 A call costs about a fifth of `requests.post`: no environment look-up, no redirect, no cookie, kept connections.
 """
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 
 from requests import Response
 
 from managed_files import tracing
+from managed_files.errors import UpstreamError
 from managed_files.upstream.request import Body
 from managed_files.upstream.transport import Transport
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Body", "Pieces", "Upstream", "pieces"]
 
@@ -51,7 +55,12 @@ class Upstream:
         method is idempotent and its body small. Any other loss is the caller's to judge (`sent`).
         """
         tracing.current().upstream_calls += 1
-        response = self._transport.send(method.upper(), url, headers or {}, body, timeout)
+        try:
+            response = self._transport.send(method.upper(), url, headers or {}, body, timeout)
+        except UpstreamError as error:
+            if not error.sent:  # a certificate, a proxy, a name: clients are told no more than that nobody was reached
+                log.warning("%s", error.message)
+            raise
         if not stream:
             response.read_whole()
         return response

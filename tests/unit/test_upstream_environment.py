@@ -112,11 +112,12 @@ def test_a_bundle_from_the_environment_is_trusted(trusted: Certificate, variable
         assert (texts, server.accepted) == (["a", "b"], 1)
 
 
-def test_an_unknown_certificate_is_refused(trusted: Certificate) -> None:
+def test_an_unknown_certificate_is_refused(trusted: Certificate, caplog: pytest.LogCaptureFixture) -> None:
     with serving(echo, trusted.context) as server, closing(Upstream(environ={})) as upstream:
         with pytest.raises(UpstreamError, match="certificate verify failed: self-signed certificate") as caught:
             upstream.send("POST", server.url, body=b"a")
         assert (caught.value.kind, caught.value.sent, server.received) == ("refused", False, [])
+        assert caplog.messages == [caught.value.message]  # clients are not told
 
 
 def test_a_bundle_that_is_not_there_is_named(tmp_path: Path) -> None:
