@@ -61,7 +61,7 @@ class Answer:
         return self.ended and not self.will_close and not self.incoming.waiting
 
     def _set_framing(self, head: Head) -> None:
-        length, connection = head.value("content-length"), head.value("connection").lower()
+        length, connection = _once(head.value("content-length")), head.value("connection").lower()
         bodiless = self._bodiless or self.status in _WITHOUT_BODY
         self._chunked = head.value("transfer-encoding").lower() == "chunked"
         if length.isdecimal() and not self._chunked:
@@ -82,3 +82,11 @@ class Answer:
             while self.incoming.line():  # trailers
                 pass
             self.ended = True
+
+
+def _once(length: str) -> str:
+    """A length that came twice, as a proxy may repeat it, is one; two lengths are none (RFC 9110, 8.6)."""
+    told = {part.strip() for part in length.split(",")}
+    if len(told) > 1:
+        raise HTTPException("more than one Content-Length")
+    return told.pop()

@@ -52,10 +52,11 @@ def test_pieces_come_as_they_arrive(first: str, second: str) -> None:
     "answer",
     [
         "Content-Length: 5\r\n\r\nhello",
+        "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
         "Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX-Sum: 1\r\nX-More: 2\r\n\r\n",
         "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
     ],
-    ids=["length", "trailers", "chunks"],
+    ids=["length", "length twice", "trailers", "chunks"],
 )
 def test_a_connection_serves_again_after_a_whole_answer(answer: str) -> None:
     def serve(peer: Peer) -> None:

@@ -79,6 +79,7 @@ def test_interim_answers_are_passed_over() -> None:
         ((OK + b"X: y\r\n" * 100 + b"\r\n",), HTTPException),
         ((OK, b"X: y\r\n" * 100 + b"\r\n"), HTTPException),
         ((OK + b"X: " + b"y" * 70_000,), LineTooLong),
+        ((OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n",), HTTPException),
         ((b"\r\n\r\nhello",), BadStatusLine),
         ((b"\r\n", b"\r\nhello"), BadStatusLine),
         ((b"SSH-2.0-OpenSSH\r\n",), BadStatusLine),
