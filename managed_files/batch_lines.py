@@ -33,7 +33,10 @@ class Line:
 
     @property
     def key(self) -> str:
-        """The line's name at its provider, a decimal number. It tells all that the answer's translation needs of it."""
+        """The line's name at its provider: its number, after a zero if its answer has to say `function_call`.
+
+        Results come back under nothing but their keys, and are put in OpenAI's words without the line.
+        """
         return f"{'0' if asks_for_functions(self.body) else ''}{self.number}"
 
 

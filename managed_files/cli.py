@@ -68,16 +68,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    if 0 <= int(text) <= 65_535:
+    if text.isdecimal() and len(text) < 6 and int(text) <= 65_535:
         return int(text)
     raise argparse.ArgumentTypeError("a port is a number up to 65535")
 
 
 def _count(text: str) -> int:
     """gunicorn would listen with no worker to answer."""
-    if int(text) > 0:
+    if text.isdecimal() and len(text) < 6 and int(text) > 0:
         return int(text)
-    raise argparse.ArgumentTypeError("at least one is needed")
+    raise argparse.ArgumentTypeError("a number from 1 to 99999 is needed")
 
 
 def _add_keys(parser: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:

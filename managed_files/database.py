@@ -23,7 +23,7 @@ logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # it repeats what we 
 # The server gives a lock up when its holder is gone; a machine that lost its power says no goodbye.
 _KEEPALIVE = (b"SET tcp_keepalives_idle = 10", b"SET tcp_keepalives_interval = 5", b"SET tcp_keepalives_count = 3")
 
-# And so may a server's: without these a thread would wait a quarter of an hour for it. The URL may say otherwise.
+# Nor does a server's: without these a thread would wait a quarter of an hour for its answer. The URL may say otherwise.
 _LIVELY = {
     "connect_timeout": 10,  # seconds
     "keepalives_idle": 10,

@@ -71,14 +71,14 @@ FROM held
 WHERE batch_parts.id = held.id;
 
 -- name: begin_job
--- The part's job is about to be made: from now on it may exist although nobody has heard of it. Only by who has claimed
--- the part last.
+-- The part's job is about to be made: from now on it may exist although nobody has heard of it. No row: somebody else has
+-- claimed the part since.
 UPDATE batch_parts SET unsure = true, searched_at = NULL
 WHERE id = %(id)s AND state = 'waiting' AND polled_at = %(claimed_at)s
 RETURNING id;
 
 -- name: note_job
--- The part's job exists: written down the moment it is known, whoever knows it. No row: it has another one.
+-- The part's job exists: written down the moment it is known, by whoever knows it. No row: the part has another job.
 UPDATE batch_parts SET
     job_id = %(job_id)s, state = CASE WHEN state = 'waiting' THEN 'validating' ELSE state END,
     attempts = 0, error = NULL, lease_until = NULL,
@@ -87,7 +87,8 @@ WHERE id = %(id)s AND results = 'none' AND (state = 'waiting' OR job_id = %(job_
 RETURNING id;
 
 -- name: begin_runs
--- The gateway runs the part's lines itself, chunk by chunk. No row: the lines are not there any more.
+-- The gateway runs the part's lines itself, chunk by chunk. No row: the lines are not there any more, or somebody else has
+-- claimed the part since.
 WITH part AS (
     UPDATE batch_parts AS p SET
         state = 'in_progress', attempts = 0, lease_until = NULL,

@@ -112,7 +112,8 @@ SELECT b.* FROM page JOIN batch_objects AS b USING (id) ORDER BY page.created_at
 
 -- name: cancel_batch
 -- Asks for the end of a batch that runs; its parts are told at once. `attempts` of none tells whoever is at a part, and
--- does not know of it yet, to leave the next step to be taken at once. Parts are locked first, as everywhere.
+-- does not know of it yet, to leave the next step to be taken at once. Parts are locked first, as everywhere: whoever counts
+-- them has locked them.
 WITH part AS MATERIALIZED (
     SELECT number FROM batch_parts WHERE batch_id = %(id)s AND results = 'none' ORDER BY number FOR NO KEY UPDATE
 ), asked AS (

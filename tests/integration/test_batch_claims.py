@@ -116,16 +116,16 @@ def test_whoever_waits_for_a_part_has_locked_nothing_before_it(
     }
     waiting = threading.Thread(target=tasks[first])
     waiting.start()
-    until_somebody_waits(sql)
+    until_it_waits(waiting, sql)
     locked.execute(f"SELECT FROM {first} FOR UPDATE NOWAIT".encode())
     locked.rollback()
     waiting.join()
     assert sql("SELECT next_attempt_at <= now() FROM batch_parts") == [(True,)]
 
 
-def until_somebody_waits(sql: Sql) -> None:
+def until_it_waits(somebody: threading.Thread, sql: Sql) -> None:
     while not sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"):
-        pass
+        assert somebody.is_alive(), "it waited for nothing"
 
 
 def test_who_deletes_a_file_locks_it_before_its_children(
@@ -136,7 +136,7 @@ def test_who_deletes_a_file_locks_it_before_its_children(
     locked.execute("SELECT FROM files WHERE id = 'file' FOR UPDATE")
     waiting = threading.Thread(target=FileRepository(database).begin_delete, args=("file", "me", 0.0))
     waiting.start()
-    until_somebody_waits(sql)
+    until_it_waits(waiting, sql)
     locked.execute("SELECT FROM files WHERE id = 'child' FOR UPDATE NOWAIT")
     locked.rollback()
     waiting.join()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,8 +144,9 @@ def test_a_server_is_revived_only_when_it_is_gone(folder: Path) -> None:
     postgres.start()
     alive, first = watch.revive(), postmaster(folder)
     os.kill(first, signal.SIGKILL)
+    deadline = time.monotonic() + 30
     while not watch.revive():  # until the last of its processes has noticed
-        pass
+        assert time.monotonic() < deadline
     assert (alive, postmaster(folder) != first, answers(postgres.start())) == (False, True, True)
     postgres.stop()
     watch.stop()

@@ -28,8 +28,9 @@ _UNANSWERED = {
 }
 _NO_ANSWER = ("no_answer", "The provider gave no answer to this request.")
 _BLOCK = 64 * 1024  # bytes; whoever sends something lets other threads take their turns
-_AT_ONCE = 2  # parts that a process counts at the same time: the more are busy, the longer do all requests wait. One of
-# an account: where results do not come, others' are counted meanwhile.
+# Parts that a process counts at the same time: the more are busy, the longer do all requests wait. Of an account it is
+# one at most, so that an account whose results do not come leaves room for others.
+_AT_ONCE = 2
 _USAGE = ("input_tokens", "output_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
 
 
