@@ -116,7 +116,7 @@ class Anthropic(Provider):
         return {**headers, "anthropic-beta": ",".join(filter(None, betas))}
 
     def _headers(self, version: str, extra: Mapping[str, Any] | None) -> dict[str, str]:
-        key = str(self.account.params.get("api_key") or "").strip()  # a key read from a file ends with a newline
+        key = str(self.account.params.get("api_key") or "")
         own = {str(name).lower(): str(value) for name, value in (extra or {}).items()}
         return {"x-api-key": key, "anthropic-version": version, **own}
 

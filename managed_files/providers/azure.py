@@ -54,8 +54,8 @@ class Azure(OpenAIFiles):
 
     def headers(self) -> dict[str, str]:
         if token := self.account.params.get("azure_ad_token"):
-            return {"Authorization": f"Bearer {str(token).strip()}"}
-        return {"api-key": str(self.account.params.get("api_key") or "").strip()}
+            return {"Authorization": f"Bearer {token}"}
+        return {"api-key": str(self.account.params.get("api_key") or "")}
 
     def fields(self, upload: Upload) -> dict[str, str]:
         """The dated API knows no `expires_after`; the gateway ends the file's life itself."""

@@ -11,7 +11,7 @@ from managed_files.errors import GatewayError
 from managed_files.providers.wire import Wire
 from managed_files.records import Deployment
 
-PATIENCE = 60.0  # seconds of a provider's silence after which a job is asked about another time
+PATIENCE = 60.0  # seconds of silence after which a call about jobs is given up; a look-up sooner, see `wire`
 
 T = TypeVar("T")
 

@@ -106,7 +106,7 @@ class Gemini(Provider):
         return {"x-goog-api-key": self._key(), **_extra_headers(self.account.params)}
 
     def _key(self) -> str:
-        return str(self.account.params["api_key"]).strip()  # one that is read from a file ends with a newline
+        return str(self.account.params["api_key"])
 
 
 def _extra_headers(params: Mapping[str, Any]) -> dict[str, str]:

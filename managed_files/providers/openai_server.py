@@ -30,7 +30,7 @@ class OpenAIServer(OpenAIFiles):
 
     def credentials(self) -> dict[str, str]:
         """Servers without keys expect a word all the same, and "EMPTY" is what their own examples send."""
-        key = str(self.account.params.get("api_key") or "EMPTY").strip()  # a key read from a file ends with a newline
+        key = str(self.account.params.get("api_key") or "EMPTY")
         return {"Authorization": f"Bearer {key}"}
 
     def _headers(self, extra: Mapping[str, Any] | None) -> dict[str, str]:

@@ -139,7 +139,7 @@ def test_addresses_as_people_write_them(bench: AnthropicBench, base: str) -> Non
 
 
 def test_without_an_address_it_is_anthropics() -> None:
-    adapter = Anthropic(Account("a", "anthropic", {"api_key": " k\n"}), Upstream(environ={}))
+    adapter = Anthropic(Account("a", "anthropic", {"api_key": "k"}), Upstream(environ={}))
     endpoint = adapter.chat(Deployment("g", "t", "m", adapter.account, {}), stream=False)
     assert (endpoint.url, endpoint.headers["x-api-key"]) == ("https://api.anthropic.com/v1/messages", "k")
 

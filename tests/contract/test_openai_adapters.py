@@ -200,7 +200,6 @@ def endpoint(openai: OpenAIBench, deployment: Deployment) -> tuple[str, dict[str
     ("params", "headers"),
     [
         ({"api_key": "k"}, {"Authorization": "Bearer k"}),
-        ({"api_key": "k\n"}, {"Authorization": "Bearer k"}),
         ({}, {"Authorization": "Bearer EMPTY"}),
         ({"api_key": "k", "organization": "o"}, {"Authorization": "Bearer k", "OpenAI-Organization": "o"}),
         ({"api_key": "k", "extra_headers": {"X-Team": 7}}, {"Authorization": "Bearer k", "X-Team": "7"}),
