@@ -117,15 +117,20 @@ class BedrockBatches(BatchApi):
                 yield from results_in(pieces, self._wire, result_of)
 
     def discard(self, part_id: str, deployment: Deployment, job: Job | None) -> None:
-        """A job that was not seen at its end has to stop first, for it would write again."""
+        """A job that was not seen at its end has to stop first, for it would write again.
+
+        What it wrote is where it was told to write, whatever the configuration says by now.
+        """
         name = job.id if job else self.find(part_id, deployment, 0)
         if name is not None and not (job and job.state.ended):
             self.cancel(name)
             if not self.job(name).state.ended:
                 raise ProviderFailed(PROVIDER, f"{PROVIDER}: the job still stops, and may write.", retryable=True)
+        written = (f"{uri.rsplit('/', 2)[0]}/" for uri in (job.outputs if job else ()))
         bucket = self._bucket()
-        for uri in below(bucket, self._folder(part_id)):
-            bucket.delete(uri)
+        for folder in {self._folder(part_id), *written}:
+            for uri in below(bucket, folder):
+                bucket.delete(uri)
 
     def _encryption(self) -> Json:
         key = self._params.get("s3_encryption_key_id")

@@ -63,7 +63,9 @@ def test_an_order(bench: BedrockBatchBench) -> None:
     }
 
 
-def test_results_go_to_a_bucket_of_their_own(bench: BedrockBatchBench) -> None:
+@pytest.mark.parametrize("changed", [False, True])
+def test_results_go_to_a_bucket_of_their_own(bench: BedrockBatchBench, changed: bool) -> None:
+    """And are deleted there, also once the configuration names another one."""
     api = bench.adapter(s3_output_bucket_name="sandbox-bucket/results", s3_encryption_key_id="alias/files").batches()
     assert api is not None
     job_id = api.create(bench.order([bench.body("hello")]))
@@ -71,7 +73,7 @@ def test_results_go_to_a_bucket_of_their_own(bench: BedrockBatchBench) -> None:
     job = api.job(job_id)
 
     answers = [(result.key, result.status) for result in api.results(job)]
-    api.discard(PART_ID, bench.deployment(), job)
+    (bench.api if changed else api).discard(PART_ID, bench.deployment(), job)
 
     place = {"s3Uri": f"s3://sandbox-bucket/results/batches/{PART_ID}/", "s3EncryptionKeyId": "alias/files"}
     assert (answers, sent(bench)["outputDataConfig"]) == ([("0", 200)], {"s3OutputDataConfig": place})
