@@ -1,14 +1,14 @@
 """OpenAI, and every server that speaks its API at another `api_base`. Knows its parameters and headers."""
 
 import re
-from urllib.parse import urlsplit
 
 from managed_files.providers.openai_batches import OpenAIBatches
 from managed_files.providers.openai_server import OpenAIServer
 from managed_files.records import Account, Parameter
 from managed_files.upstream import Upstream
 
-_OWN_HOST = re.compile(r"(?:[a-z]+\.)?api\.openai\.com")  # the regions have hosts of their own
+# The regions have hosts of their own.
+_OWN_HOST = re.compile(r"https?://(?:[a-z]+\.)?api\.openai\.com(?:[:/]|$)", re.IGNORECASE)
 
 
 class OpenAI(OpenAIServer):
@@ -30,7 +30,7 @@ class OpenAI(OpenAIServer):
 
     def __init__(self, account: Account, upstream: Upstream):
         super().__init__(account, upstream)
-        if _OWN_HOST.fullmatch(urlsplit(str(account.params.get("api_base"))).hostname or ""):
+        if _OWN_HOST.match(str(account.params.get("api_base"))):
             self.dialect = "openai_itself"
         self._batches = OpenAIBatches(self)
 

@@ -240,6 +240,7 @@ def test_azure_flavours(openai: OpenAIBench, base: str, version: str | None, url
         ("openai", "https://eu.api.openai.com/v1", "openai_itself"),
         ("openai", "https://api.openai.com.example.org/v1", "openai"),
         ("openai", "http://localhost:8000/v1", "openai"),
+        ("openai", "http://[::1", "openai"),  # no address at all: the first call says so
         ("azure", "https://res.openai.azure.com", "openai_itself"),
     ],
 )
