@@ -51,6 +51,7 @@ class Gateway:
     reconciler: Reconciler
     background: ReconcilerThread
     lines: BatchServices
+    threads: tuple[Fanout, ...]
     upstream: Upstream
 
     def start(self) -> None:
@@ -59,9 +60,11 @@ class Gateway:
         self.lines.runner.start()
 
     def close(self) -> None:
-        """Ends the background after its pass, and gives connections back."""
+        """Ends the background after its pass, waits for deletes that outlived theirs, and gives connections back."""
         self.background.stop()
         self.lines.close()
+        for threads in self.threads:
+            threads.close()
         self.database.close()
         self.upstream.close()
 
@@ -106,14 +109,15 @@ def build_gateway(settings: Settings, url: str) -> Gateway:
     database = Database(url, max_connections=settings.database_connections)
     repository, keys, upstream = FileRepository(database), KeyRepository(database), Upstream()
     providers = {name: build(account, upstream) for name, account in settings.accounts.items()}
-    deletion = Deletion(repository, providers, Fanout(16))
+    deletes, copies = Fanout(16), Fanout(AT_ONCE)
+    deletion = Deletion(repository, providers, deletes)
     tools = Tools(repository, providers, Fanout(256), LeaseKeeper(repository), deletion, settings.processing_timeout)
     router = settings.router
     calls = Calls(providers, upstream, router.drop_params)
     health = Health(router.allowed_fails, router.cooldown_time)
     dispatch = Dispatch(settings.deployments, calls, health, router)
     lines = wiring.build(settings, database, upstream, tools, calls, dispatch)
-    reconciler = Reconciler(repository, providers, deletion, lines.follower, lines.webhooks, Fanout(AT_ONCE))
+    reconciler = Reconciler(repository, providers, deletion, lines.follower, lines.webhooks, copies)
     return Gateway(
         settings=settings,
         database=database,
@@ -124,6 +128,7 @@ def build_gateway(settings: Settings, url: str) -> Gateway:
         reconciler=reconciler,
         background=ReconcilerThread(reconciler, database, settings.reconcile_interval),
         lines=lines,
+        threads=(deletes, copies),
         upstream=upstream,
     )
 

@@ -8,7 +8,7 @@ import pytest
 
 from managed_files.sandbox import Fault
 from tests.batching import FINAL, created, ended, line, looked_up, outcome, uploaded
-from tests.gateway import GEMINI, GPT, Bench
+from tests.gateway import GEMINI, GPT, Bench, StandIns, settings_for
 from tests.gateway_fixtures import Sql
 
 FOLLOWING = "managed_files.services.batches.following"
@@ -94,6 +94,24 @@ def test_results_that_cannot_be_read_fail_their_lines_in_the_end(bench: Bench, s
         due(sql)
         bench.gateway.reconciler.run_once()
     assert (batch["status"], outcome(bench, batch)) == ("completed", (["g"], {"a": "batch_failed"}))
+
+
+def test_a_gateway_that_ends_waits_for_its_deletes(
+    url: str, stand_ins: StandIns, sql: Sql, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{RECONCILING}._PATIENCE", 0.1)
+    bench = Bench(settings_for(url, stand_ins), stand_ins)
+    bench.stored(GPT)
+    stand_ins.openai.inject(Fault("DELETE", "/v1/files/.*", gate=gate))
+    sql("UPDATE files SET expires_at = now()")
+    bench.gateway.reconciler.run_once()
+    closing = threading.Thread(target=bench.close)
+    closing.start()
+    closing.join(0.3)  # without a delete it takes less
+    waited = closing.is_alive()
+    gate.set()
+    closing.join(10)
+    assert (waited, closing.is_alive(), sql("SELECT state FROM copies")) == (True, False, [])
 
 
 def test_a_job_that_nobody_ends_fails_its_lines_a_day_after_its_time(bench: Bench, sql: Sql) -> None:
