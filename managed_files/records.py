@@ -72,7 +72,8 @@ class Caller:
 class Copy:
     """A file at one account. `remote_id` is None while the provider has not told it.
 
-    `expires_at` in Unix seconds; `since`: when the upload began, in Unix seconds, if it matters.
+    `expires_at` in Unix seconds; `since`: when the upload began, in Unix seconds, if it matters; `twin`: whether an
+    attempt before it may have left another.
     """
 
     file_id: str
@@ -84,6 +85,7 @@ class Copy:
     expires_at: int | None = None
     error: str | None = None
     since: int | None = None
+    twin: bool = False
 
     @property
     def stored_id(self) -> str:

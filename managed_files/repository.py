@@ -136,7 +136,7 @@ class FileRepository:
         return _copies(self._db.write(self._sql["begin_delete"], params))
 
     def forget_copies(self, file_id: str, accounts: Sequence[str]) -> None:
-        """The copies at these accounts are gone."""
+        """The copies at these accounts are gone. The row of one that may have a twin stays until that is sure."""
         self._db.write(self._sql["forget_copies"], {"file_id": file_id, "accounts": list(accounts)})
 
     def forget_files(self) -> None:
@@ -192,6 +192,7 @@ def _copies(rows: Iterable[Row]) -> list[Copy]:
             CopyState(row["state"]),
             row["remote_id"],
             since=row["since"],
+            twin=row["twin"],
         )
         for row in rows
     ]

@@ -36,7 +36,8 @@ WHERE id = ANY(%(ids)s::text[]) AND (%(admin)s OR owner = %(user_id)s OR team = 
 
 -- name: copies_of_child
 -- Where a child is stored.
-SELECT c.file_id, c.account, c.provider, c.state, c.remote_id, floor(extract(epoch FROM f.created_at))::bigint AS since
+SELECT c.file_id, c.account, c.provider, c.state, c.remote_id,
+    floor(extract(epoch FROM f.created_at))::bigint AS since, c.look_at IS NOT NULL AS twin
 FROM copies AS c JOIN files AS f ON f.id = c.file_id
 WHERE c.file_id = %(id)s AND f.state = 'stored';
 
@@ -172,4 +173,4 @@ UPDATE copies SET state = 'deleting', attempts = 0, next_attempt_at = now() + %(
 FROM deleted
 WHERE copies.file_id = deleted.id
 RETURNING copies.file_id, copies.account, copies.provider, copies.state, copies.remote_id,
-    floor(extract(epoch FROM deleted.created_at))::bigint AS since;
+    floor(extract(epoch FROM deleted.created_at))::bigint AS since, copies.look_at IS NOT NULL AS twin;

@@ -59,11 +59,14 @@ UPDATE copies SET
 FROM due
 WHERE copies.file_id = due.file_id AND copies.account = due.account
 RETURNING copies.file_id, copies.account, copies.provider, copies.state, copies.remote_id, copies.attempts,
-    (SELECT floor(extract(epoch FROM created_at))::bigint FROM files WHERE files.id = copies.file_id) AS since;
+    (SELECT floor(extract(epoch FROM created_at))::bigint FROM files WHERE files.id = copies.file_id) AS since,
+    copies.look_at IS NOT NULL AS twin;
 
 -- name: forget_copies
--- Copies that are gone at their providers.
-DELETE FROM copies WHERE file_id = %(file_id)s AND account = ANY(%(accounts)s::text[]) AND state = 'deleting';
+-- Copies that are gone at their providers, unless a twin may still appear.
+DELETE FROM copies
+WHERE file_id = %(file_id)s AND account = ANY(%(accounts)s::text[]) AND state = 'deleting'
+    AND (look_at IS NULL OR look_at <= now());
 
 -- name: forget_files
 -- Deleted files whose last copy is gone, those of their children included. Where they were the last of a batch's files,
@@ -95,10 +98,11 @@ WHERE file_id = %(file_id)s AND account = %(account)s;
 
 -- name: end_look
 -- A copy whose possible twin was looked for.
-UPDATE copies SET next_attempt_at = NULL
+UPDATE copies SET next_attempt_at = NULL, look_at = NULL
 WHERE file_id = %(file_id)s AND account = %(account)s AND state = 'ready';
 
 -- name: end_processing
--- A copy that its provider has finished working on.
-UPDATE copies SET state = %(state)s, error = %(error)s, next_attempt_at = NULL
+-- A copy that its provider has finished working on; its twin, if it may have one, is looked for when it is time.
+UPDATE copies SET
+    state = %(state)s, error = %(error)s, next_attempt_at = CASE WHEN %(state)s = 'ready' THEN look_at END
 WHERE file_id = %(file_id)s AND account = %(account)s AND state = 'processing';

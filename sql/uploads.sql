@@ -39,6 +39,7 @@ UPDATE copies SET
     remote_id = %(remote_id)s,
     state = CASE WHEN state = 'deleting' THEN state ELSE %(state)s END,
     expires_at = to_timestamp(%(expires_at)s::bigint),
+    look_at = CASE WHEN %(look_for_twin)s THEN now() + interval '1 minute' END,
     next_attempt_at = CASE
         WHEN state = 'deleting' OR %(state)s = 'processing' THEN now()
         WHEN %(look_for_twin)s THEN now() + interval '1 minute'
@@ -71,4 +72,4 @@ UPDATE copies SET state = 'deleting', next_attempt_at = now() + %(grace)s * inte
 FROM abandoned
 WHERE copies.file_id = abandoned.id
 RETURNING copies.file_id, copies.account, copies.provider, copies.state, copies.remote_id,
-    floor(extract(epoch FROM abandoned.created_at))::bigint AS since;
+    floor(extract(epoch FROM abandoned.created_at))::bigint AS since, copies.look_at IS NOT NULL AS twin;

@@ -112,8 +112,9 @@ class Attempt:
                 account for account in outcomes if account not in running.reached and _left_nothing(outcomes[account])
             ]
             self._tools.repository.forget_copies(self._file.id, clean)
-            unclear = [copy for copy in copies if copy.account not in clean]
-            self._tools.deletion.run(unclear, look_again=unclear)
+            left = [copy for copy in copies if copy.account not in clean]
+            unsure = [copy for copy in left if copy.remote_id is None or copy.account not in running.reached]
+            self._tools.deletion.run(left, look_again=unsure)
 
     def _upload(self) -> Upload:
         file, fields = self._file, self.order.fields

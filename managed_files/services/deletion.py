@@ -28,8 +28,8 @@ class Deletion:
     def run(self, copies: Sequence[Copy], *, look_again: Sequence[Copy] = ()) -> None:
         """Deletes all copies and forgets the files that have none left. Waits for no provider that hangs.
 
-        `look_again`: those of `copies` that stay if their remote id is unknown and nothing is found, because a
-        provider that was cut off in mid-upload may still make the file appear.
+        `look_again`: those of `copies` that stay for another look, because a provider that was cut off in mid-upload
+        may still make the file appear.
         """
         begun = [self._fanout.submit(partial(self.one, copy, look_again=copy in look_again)) for copy in copies]
         for future in wait(begun, _PATIENCE).done:
@@ -40,12 +40,12 @@ class Deletion:
     def one(self, copy: Copy, *, look_again: bool) -> bool:
         """Deletes one copy, as far as it can be deleted now; whether it is gone."""
         try:
-            found = self._remove(copy)
+            self._remove(copy)
         except GatewayError as error:
             log.warning("copy of %s at %s is not deleted yet: %s", copy.file_id, copy.account, error.message)
             self._repository.note_error(copy, error.message)
             return False
-        if look_again and not found:
+        if look_again:
             return False
         self._repository.forget_copies(copy.file_id, [copy.account])
         return True
@@ -57,13 +57,13 @@ class Deletion:
             if remote_id != copy.remote_id:
                 provider.delete(remote_id)
 
-    def _remove(self, copy: Copy) -> bool:
-        """By its remote id, or by looking for what an interrupted upload left. Whether there was something."""
+    def _remove(self, copy: Copy) -> None:
+        """By its remote id, and by looking for what an interrupted upload left."""
         provider = self._provider(copy)
-        remote_ids = self._found(provider, copy) if copy.remote_id is None else [copy.remote_id]
-        for remote_id in remote_ids:
-            provider.delete(remote_id)
-        return bool(remote_ids)
+        if copy.remote_id is not None:
+            provider.delete(copy.remote_id)
+        if copy.remote_id is None or copy.twin:
+            self.remove_twins(copy)
 
     def _found(self, provider: Provider, copy: Copy) -> list[str]:
         return provider.find(copy.file_id, None if copy.since is None else copy.since - CLOCK_SKEW)

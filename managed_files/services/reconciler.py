@@ -83,7 +83,8 @@ class Reconciler:
                 self._look_for_twin(due.copy)
                 return ""
         # A copy of unknown id is looked for twice: its provider may have been finishing it at the first look.
-        return "deleted" if self._deletion.one(due.copy, look_again=due.attempt < 2) else "postponed"
+        look_again = due.copy.remote_id is None and due.attempt < 2
+        return "deleted" if self._deletion.one(due.copy, look_again=look_again) else "postponed"
 
     def _follow(self, copy: Copy) -> bool:
         """Asks how far the provider is; whether it has finished, for better or worse."""

@@ -68,7 +68,7 @@ class RunningUpload:
                 return self._attempt(provider), twin
             except ProviderFailed as failure:
                 self._clear(provider, failure)
-                twin = twin or failure.ambiguous
+                failure.ambiguous = twin = twin or failure.ambiguous
                 pause = _pause(attempt, failure)
                 if attempt + 1 == _ATTEMPTS or pause is None or self._cancelled.wait(pause):
                     raise

@@ -38,11 +38,14 @@ def test_a_crash_before_the_answer_was_written_down(bench: Bench, sql: Sql) -> N
     sql(UNKNOWN)
     names = (f"x{file_id}_paper.pdf", f"{file_id}paper.pdf", f"{new_file_id()}_paper.pdf", "paper.pdf")
     strangers = [left_at_openai(bench.stand_ins, name) for name in names]
-    report = bench.gateway.reconciler.run_once()
-    assert (report, list(bench.stand_ins.openai.files), bench.stand_ins.counts()["google"], sql(ROWS)) == (
-        Report(crashed=1, deleted=2),
-        strangers,
-        0,
+    first = bench.gateway.reconciler.run_once()
+    left = list(bench.stand_ins.openai.files), bench.stand_ins.counts()["google"], sql(ROWS)
+    sql(DUE)
+    second = bench.gateway.reconciler.run_once()
+    assert (first, left, second, sql(ROWS)) == (
+        Report(crashed=1, deleted=1, postponed=1),
+        (strangers, 0, [(1, 1)]),
+        Report(deleted=1),
         [(0, 0)],
     )
 
@@ -158,6 +161,16 @@ def test_an_upload_whose_processing_fails_leaves_nothing(bench: Bench, sql: Sql)
     answer = bench.upload(f"{AZURE}, {GPT}")
     deleted = any(request.method == "DELETE" and request.path.endswith("assistant-1") for request in azure.requests)
     assert (answer.status_code, deleted, bench.stand_ins.counts(), sql(ROWS)) == (502, True, NONE, [(0, 0)])
+
+
+def test_processing_hides_no_cut_attempt_before_it(bench: Bench, sql: Sql) -> None:
+    azure = bench.stand_ins.azure
+    azure.inject(Fault(path="/openai/v1/files", cut="mid_body"))
+    azure.inject(Fault(path="/openai/v1/files", status=200, body=azure_file("pending")))
+    azure.inject(Fault(method="GET", path="/openai/v1/files/assistant-1", status=200, body=azure_file("processed")))
+    file_id = bench.stored(AZURE)
+    looks = sql("SELECT next_attempt_at > now() FROM copies")
+    assert (states(bench, file_id)[1], looks) == ("ready", [(True,)])
 
 
 def test_an_upload_that_is_begun_anew_forgets_no_copy_in_processing(bench: Bench, sql: Sql) -> None:

@@ -95,6 +95,33 @@ def test_what_a_cut_attempt_stores_late_is_looked_for(bench: Bench, sql: Sql) ->
     assert (list(bench.stand_ins.openai.files), waiting) == (kept, [("ready", None)])
 
 
+def test_a_refusal_hides_no_cut_attempt_before_it(bench: Bench, sql: Sql) -> None:
+    bench.stand_ins.openai.inject(Fault(path=OPENAI, cut="mid_body"))
+    bench.stand_ins.openai.inject(Fault(path=OPENAI, status=400))
+    status, waiting = bench.upload(GPT).status_code, sql("SELECT state, file_id FROM copies")
+    left_at_openai(bench.stand_ins, f"{waiting[0][1]}_paper.pdf")
+    rows = settled(bench, sql)
+    assert (status, waiting[0][0], rows, bench.stand_ins.counts()) == (400, "deleting", [(0, 0, 0)], NONE)
+
+
+def test_what_may_yet_be_stored_under_our_own_name_is_deleted_again(bench: Bench, sql: Sql) -> None:
+    google, final = bench.stand_ins.google, {"x-should-retry": "false"}
+    google.inject(Fault(method="PUT", path=GOOGLE, status=500, headers=final))
+    status, waiting = bench.upload(GEMINI).status_code, sql("SELECT state FROM copies")
+    settled(bench, sql)
+    deletes = sum(request.method == "DELETE" and request.path.startswith("/storage") for request in google.requests)
+    assert (status, waiting, deletes, sql(ROWS)) == (502, [("deleting",)], 2, [(0, 0, 0)])
+
+
+def test_a_delete_hides_no_cut_attempt_before_it(bench: Bench, sql: Sql) -> None:
+    bench.stand_ins.openai.inject(Fault(path=OPENAI, cut="mid_body"))
+    file_id = bench.stored(GPT)
+    deleted = bench.call("DELETE", f"/files/{file_id}").status_code, bench.stand_ins.counts()
+    left_at_openai(bench.stand_ins, f"{file_id}_paper.pdf")
+    sql("UPDATE copies SET look_at = now()")
+    assert (deleted, settled(bench, sql), bench.stand_ins.counts()) == ((200, NONE), [(0, 0, 0)], NONE)
+
+
 def test_a_provider_that_cannot_be_searched_after_a_cut_is_searched_later(bench: Bench, sql: Sql) -> None:
     bench.stand_ins.openai.inject(Fault(path=OPENAI, cut="after_commit"))
     bench.stand_ins.openai.inject(Fault(method="GET", path=OPENAI, status=401, times=2))
