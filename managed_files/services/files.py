@@ -113,6 +113,8 @@ class Files:
         if file.purpose == "batch":
             self._batches.release(caller, file_id, force=force)
         copies = self._repository.begin_delete(file_id, caller.user_id, GRACE)
+        if file.purpose == "batch":  # one that was made since has no lines any more, and would wait for them
+            self._batches.release(caller, file_id, force=True)
         if copies:
             self._tools.deletion.run(copies)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from managed_files.sandbox.faults import Fault
-from tests.batching import content, created, ended, line, looked_up, outcome, uploaded
+from tests.batching import content, created, ended, jsonl, line, looked_up, outcome, uploaded
 from tests.gateway import AZURE, GEMINI, GPT, Bench
 from tests.gateway_fixtures import Sql
 
@@ -99,6 +99,14 @@ def test_a_batch_that_is_overdue_is_ended_by_the_gateway(bench: Bench, sql: Sql)
     sql("UPDATE batch_parts SET next_attempt_at = now()")
     batch = ended(bench, batch_id)
     assert (batch["status"], set(outcome(bench, batch)[1].values())) == ("expired", {"batch_expired"})
+
+
+def test_odd_results_answer_every_line_once(bench: Bench) -> None:
+    results = [{"custom_id": key, "response": {"status_code": 200, "body": {"n": n}}} for n, key in enumerate("7112")]
+    bench.stand_ins.openai.inject(Fault("GET", ".*/content$", times=None, status=200, body=jsonl(*results)))
+    batch = ended(bench, created(bench, uploaded(bench, *(line(name) for name in "abc")))["id"])
+    assert outcome(bench, batch) == (["a", "b"], {"c": "no_answer"})
+    assert content(bench, batch["output_file_id"])["a"]["response"]["body"] == {"n": 1}
 
 
 def test_a_provider_that_refuses_the_job_fails_its_lines_and_no_others(bench: Bench) -> None:

@@ -4,8 +4,10 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
+import psycopg
 import pytest
 
 from managed_files.sandbox import CompatibleSandbox, Fault
@@ -132,6 +134,26 @@ def test_a_line_that_fails_is_not_asked_again_once_it_is_cancelled(
     gate.set()
     bench.gateway.lines.runner._runner.wait(10)
     assert asked(vllm).total() == 1
+
+
+def test_a_batch_that_is_made_while_its_input_is_deleted_is_cancelled(
+    bench: Bench, vllm: CompatibleSandbox, url: str, sql: Sql
+) -> None:
+    gate = threading.Event()
+    vllm.inject(Fault(path=CHAT, gate=gate, times=None))
+    file_id = uploaded(bench, *(line(f"v{n}", VLLM) for n in range(60)))
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(url) as other:
+        other.execute("SELECT FROM files FOR SHARE")
+        deleting = pool.submit(bench.call, "DELETE", f"/files/{file_id}")
+        while not sql("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"):
+            pass
+        batch = created(bench, file_id)
+        while asked(vllm).total() < 2:
+            bench.gateway.reconciler.run_once()
+        other.rollback()
+        assert deleting.result().status_code == 200
+    gate.set()
+    assert ended(bench, batch["id"])["status"] == "cancelled"
 
 
 def test_lines_are_kept_until_all_are_answered(bench: Bench, sql: Sql) -> None:
