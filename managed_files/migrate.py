@@ -46,7 +46,8 @@ def apply(url: str) -> list[str]:
             _break_stale_lock(connection)
             return _apply_with_yoyo(options)
     except psycopg.OperationalError as error:
-        raise ConfigError(f"The database of {_SETTING} cannot be reached: {_first_line(error)}") from error
+        step = "brought up to date" if error.sqlstate else "reached"  # only who was reached has a code
+        raise ConfigError(f"The database of {_SETTING} cannot be {step}: {_first_line(error)}") from error
     except psycopg.Error as error:
         raise ConfigError(
             f"The database of {_SETTING} cannot be brought up to date: {_first_line(error)}. Its user must own the "

@@ -13,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from managed_files import migrate
 from managed_files.errors import ConfigError
 
+ADVISORY = 0x6D66_0001  # the lock of whoever applies migrations
 _WAITING = "SELECT count(*) FROM pg_locks WHERE relation = '_yoyo_migration'::regclass AND NOT granted"
 
 
@@ -79,3 +80,11 @@ def test_a_database_may_have_any_name(server_url: str) -> None:
 def test_a_user_without_rights_is_told_what_is_missing(rolled_back: str) -> None:
     with pytest.raises(ConfigError, match=r"cannot be brought up to date.*GRANT CREATE ON SCHEMA public"):
         migrate.apply(make_conninfo(rolled_back, options="-c default_transaction_read_only=on"))
+
+
+def test_a_lock_that_others_keep_is_told_as_such(rolled_back: str) -> None:
+    impatient = make_conninfo(rolled_back, options="-c lock_timeout=1")
+    with psycopg.connect(rolled_back) as another:
+        another.execute("SELECT pg_advisory_lock(%s)", (ADVISORY,))
+        with pytest.raises(ConfigError, match=r"cannot be brought up to date: .* lock timeout$"):
+            migrate.apply(impatient)
