@@ -149,6 +149,20 @@ class ProviderFailed(GatewayError):
         self.retry_after = retry_after
         self.should_retry = None if retryable else False
 
+    def again(self) -> "ProviderFailed":
+        """The same for another request: whoever passes a failure on adds to its message."""
+        return ProviderFailed(
+            self.provider,
+            self.message,
+            upstream_status=self.upstream_status,
+            retryable=self.retryable,
+            timeout=self.timeout,
+            ambiguous=self.ambiguous,
+            retry_after=self.retry_after,
+            code=self.code,
+            param=self.param,
+        )
+
     @property
     def http_status(self) -> int:
         """4xx about the request as it is; 401/403 are our credentials, so 502; no answer in time 504; the rest 502.

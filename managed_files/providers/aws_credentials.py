@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from managed_files.errors import ProviderFailed
-from managed_files.providers.wire import Wire
+from managed_files.providers.wire import PATIENCE, Wire
 
 if TYPE_CHECKING:
     from managed_files.providers.aws_signing import Chain, Signer
@@ -94,7 +94,7 @@ class AwsCredentials:
         }
         body = urlencode({name: value for name, value in asked.items() if value}).encode()
         headers = Signer(base, region).api("sts", "POST", url, _FORM, body)
-        text = self._wire.send("POST", url, headers=headers, body=body).content
+        text = self._wire.within(PATIENCE).send("POST", url, headers=headers, body=body).content
         names = {
             "access_key": "AccessKeyId",
             "secret_key": "SecretAccessKey",

@@ -20,7 +20,7 @@ class GoogleCredentials:
 
     `given`: the path of a credentials file, its JSON text or mapping, or None for Application Default Credentials
     (GOOGLE_APPLICATION_CREDENTIALS, gcloud's login, the metadata server). One thread fetches a token at a time; the
-    others go on with the old one as long as it is valid. `clock` gives Unix seconds.
+    others go on with the old one as long as it is valid, then they wait, and fail with it if it fails. `clock` gives Unix seconds.
     """
 
     def __init__(self, given: Any, provider: str, upstream: Upstream, clock: Callable[[], float] = time.time):
@@ -31,6 +31,7 @@ class GoogleCredentials:
         self._lock = threading.Lock()
         self._authority: Authority | None = None
         self._grant: Grant | None = None
+        self._failure: ProviderFailed | None = None  # the last one that others may have waited for
         self._due = 0.0
 
     def headers(self) -> dict[str, str]:
@@ -44,14 +45,27 @@ class GoogleCredentials:
     def _current(self) -> "Grant":
         grant = self._valid()
         if grant is None:
-            with self._lock:
-                return self._valid() or self._renew()
+            return self._awaited()
         if self._clock() >= self._due and self._lock.acquire(blocking=False):
             try:
                 return self._renew_early(grant)
             finally:
                 self._lock.release()
         return grant
+
+    def _awaited(self) -> "Grant":
+        """All that wait for one attempt get what comes of it: one after the other would wait a time-out each."""
+        before = self._failure
+        with self._lock:
+            if grant := self._valid():
+                return grant
+            if self._failure is not None and self._failure is not before:
+                raise self._failure.again()
+            try:
+                return self._renew()
+            except ProviderFailed as failure:
+                self._failure = failure.again()
+                raise
 
     def _valid(self) -> "Grant | None":
         grant = self._grant

@@ -14,7 +14,7 @@ _HARMLESS = ("accept", "content-", "x-upload-content-", "x-goog-upload-", "x-goo
 _NO_HEADERS: Mapping[str, str] = {}
 _LONGEST_ERROR = 64 * 1024
 _QUICK = ("GET", "HEAD", "DELETE")
-PATIENCE = 30.0  # seconds of silence after a look-up or a delete, which no provider has to think about for long
+PATIENCE = 30.0  # seconds of silence after a look-up, a delete, a log-in: no provider has to think about them for long
 
 
 class Wire:

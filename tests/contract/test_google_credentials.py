@@ -157,6 +157,26 @@ def test_a_token_is_fetched_once_for_sixteen_threads(google: GoogleSandbox, made
     assert (len(answers), tokens(google)) == (1, 1)
 
 
+def test_those_who_waited_for_a_token_fail_with_it(google: GoogleSandbox, made: Any) -> None:
+    credentials = made()
+    start = threading.Barrier(16)
+    google.inject(Fault("POST", "/token", status=400, body={"error": "invalid_grant"}, delay=0.5, times=None))
+
+    def ask(_: int) -> ProviderFailed:
+        start.wait()
+        with pytest.raises(ProviderFailed) as caught:
+            credentials.headers()
+        return caught.value
+
+    with ThreadPoolExecutor(16) as pool:
+        failures = list(pool.map(ask, range(16)))
+    told, asked = {failure.message for failure in failures}, tokens(google)
+    google.reset()
+
+    assert (len(set(map(id, failures))), len(told), asked) == (16, 1, 1)  # each may add to its own message
+    assert credentials.headers()
+
+
 def test_one_thread_renews_early_while_the_others_go_on(google: GoogleSandbox, made: Any) -> None:
     clock, gate = Clock(), threading.Event()
     credentials = made(clock=clock)
