@@ -20,7 +20,8 @@ class GoogleCredentials:
 
     `given`: the path of a credentials file, its JSON text or mapping, or None for Application Default Credentials
     (GOOGLE_APPLICATION_CREDENTIALS, gcloud's login, the metadata server). One thread fetches a token at a time; the
-    others go on with the old one as long as it is valid, then they wait, and fail with it if it fails. `clock` gives Unix seconds.
+    others go on with the old one as long as it is valid, then they wait, and fail with it if it fails.
+    `clock` gives Unix seconds.
     """
 
     def __init__(self, given: Any, provider: str, upstream: Upstream, clock: Callable[[], float] = time.time):

@@ -80,7 +80,10 @@ class Wire:
         return refusal(self._provider, status, answer.headers, answer.content)
 
     def nonsense(self, what: str, *, retryable: bool = False, sent: Mapping[str, str] = _NO_HEADERS) -> ProviderFailed:
-        """The error for an answer that breaks the provider's own API. `sent`: the request's headers, if it is quoted."""
+        """The error for an answer that breaks the provider's own API.
+
+        `sent`: the request's headers, where it is quoted.
+        """
         message = without_secrets(f"{self._provider} answered with {what}.", _credentials(sent))
         return ProviderFailed(self._provider, message, retryable=retryable, ambiguous=True)
 

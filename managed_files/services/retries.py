@@ -17,9 +17,12 @@ _TOO_LONG = re.compile(
 
 
 def speaks_of_health(failure: ProviderFailed) -> bool:
-    """Whether a failure is the deployment's own: no answer, 401, 403, 408, 429 or 5xx, but not a refused request."""
+    """Whether a failure is the deployment's own: no answer, 401, 403, 408, 429, 5xx, or a redirect to where nothing is.
+
+    A refused request is not.
+    """
     status = failure.upstream_status
-    return status is None or status in (401, 403, 408, 429) or status >= 500
+    return status is None or status in (401, 403, 408, 429) or not 400 <= status < 500
 
 
 def too_long(error: GatewayError) -> bool:

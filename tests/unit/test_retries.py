@@ -15,7 +15,7 @@ def failed(status: int | None, message: str = "no", *, retryable: bool = True, *
     return ProviderFailed("openai", message, upstream_status=status, retryable=retryable, **details)
 
 
-@pytest.mark.parametrize("status", [None, 401, 403, 404, 408, 429, 500, 503])
+@pytest.mark.parametrize("status", [None, 302, 401, 403, 404, 408, 429, 500, 503])
 def test_another_deployment_is_tried_at_once(status: int | None) -> None:
     assert pause_before(0, failed(status, retryable=False, retry_after="60"), others=True) == 0.0
 
@@ -75,6 +75,7 @@ def test_providers_words_for_a_prompt_that_is_too_long(status: int, message: str
         (failed(None), True),
         (failed(404), True),
         (failed(429), True),
+        (failed(302), True),
         (failed(400), False),
         (failed(400, "maximum context length"), True),
         (Unavailable("busy"), True),

@@ -63,8 +63,8 @@ def errors(bench: Bench, key: str) -> Iterator[Any]:
         yield from (bench.upload(model, key) for model in (GPT, AZURE))
         yield from (bench.chat(model, key=key, stream=stream) for model in (GPT, GEMINI) for stream in (False, True))
         bench.stand_ins.reset()
-    event = f"data: {json.dumps(QUOTING)}\n\n".encode()
-    bench.stand_ins.openai.inject(Fault(path="/", status=200, headers={"Content-Type": "text/event-stream"}, body=event))
+    event, kind = f"data: {json.dumps(QUOTING)}\n\n".encode(), {"Content-Type": "text/event-stream"}
+    bench.stand_ins.openai.inject(Fault(path="/", status=200, headers=kind, body=event))
     yield bench.chat(GPT, key=key, stream=True)
     yield bench.upload("nothing", key)
     yield bench.chat("nothing", file_part("file-abc"), key=key)
