@@ -1,5 +1,9 @@
 """Clients that go away in the middle of an upload leave nothing behind."""
 
+import socket
+import time
+from contextlib import ExitStack
+
 from openai import OpenAI
 
 from tests.e2e import raw
@@ -43,3 +47,14 @@ def test_nothing_stays_of_a_chunked_upload_that_stopped(
         begun_at_vertex(providers)
     wait_until(lambda: settled(providers, url), "the upload is given up")
     assert (providers.stored(), client.files.list().data) == ({}, [])
+
+
+def test_clients_that_do_not_hang_up_keep_nobody_waiting(gateway: Gateway) -> None:
+    """gunicorn by itself waits two seconds for each, and accepts nobody meanwhile."""
+    with ExitStack() as opened:
+        began = time.monotonic()
+        for _ in range(6):
+            sock = opened.enter_context(socket.create_connection(("127.0.0.1", gateway.port), timeout=20))
+            sock.sendall(b"GET /health/liveliness HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n")
+            assert sock.recv(12) == b"HTTP/1.1 200"
+        assert time.monotonic() - began < 4
