@@ -92,12 +92,20 @@ class Download(Iterator[bytes]):
     """A success's body as it arrives. `close` gives up what was not read, also before the first piece."""
 
     def __init__(self, provider: str, answer: Response):
+        """Waits for the first piece: until then another provider can be asked, or an error be told."""
         self._provider = provider
         self._pieces = pieces(answer)
+        self._first = self._piece()
 
     def __next__(self) -> bytes:
+        piece, self._first = self._first or self._piece(), b""
+        if not piece:
+            raise StopIteration
+        return piece
+
+    def _piece(self) -> bytes:
         try:
-            return next(self._pieces)
+            return next(self._pieces, b"")
         except UpstreamError as error:
             raise no_answer(self._provider, error) from error
 
