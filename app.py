@@ -1,6 +1,7 @@
 """Builds the gateway: each part once, top to bottom, and the Flask application that serves it."""
 
 import atexit
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +36,9 @@ from managed_files.upstream import Upstream
 from managed_files.web import admin, batches, clients, completions, errors, files, health, models, observe
 from managed_files.web.auth import Authenticator
 
+MIGRATED = "MANAGED_FILES_MIGRATED"  # tells workers which database their master has brought up to date
 _MIB = 1024 * 1024
+log = logging.getLogger("managed_files.app")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     observe.configure_logging()
     settings = settings or configured()
     url = database_url(settings)
-    migrate.apply(url)
+    _migrate(url)
     gateway = build_gateway(settings, url)
     app = LeanFlask("managed_files", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect would lose an upload's body
@@ -146,6 +149,17 @@ def configured() -> Settings:
 def config_path() -> Path:
     """MANAGED_FILES_CONFIG, LiteLLM's CONFIG_FILE_PATH, or config.yaml here."""
     return Path(os.environ.get("MANAGED_FILES_CONFIG") or os.environ.get("CONFIG_FILE_PATH") or "config.yaml")
+
+
+def _migrate(url: str) -> None:
+    """gunicorn ends with a worker that cannot start. One that is born while the database is away shall not end others
+    that wait for it too."""
+    try:
+        migrate.apply(url)
+    except migrate.Unreachable as error:
+        if os.environ.get(MIGRATED) != url:
+            raise
+        log.warning("this worker starts without its database: %s", error.message)
 
 
 def database_url(settings: Settings) -> str:

@@ -20,6 +20,10 @@ _SETTING = "general_settings.database_url (or DATABASE_URL)"
 log = logging.getLogger(__name__)
 
 
+class Unreachable(ConfigError):
+    """The database does not answer, or not in time, so that nobody can tell whether it is up to date."""
+
+
 def known() -> set[str]:
     """The migrations that this version of the gateway needs."""
     return {path.name.removesuffix(".sql") for path in MIGRATIONS.glob("*.sql") if ".rollback." not in path.name}
@@ -32,7 +36,8 @@ def is_current(database: Database) -> bool:
 
 
 def apply(url: str) -> list[str]:
-    """Brings the database up to date; the names of what was applied. Safe from many processes at once.
+    """Brings the database up to date; the names of what was applied. Safe from many processes at once. Raises
+    Unreachable, ConfigError.
 
     yoyo marks its run with a row that a killed process leaves behind and that would block every later start. Whoever
     holds the advisory lock knows that no other run is alive, so it may remove the row.
@@ -47,7 +52,7 @@ def apply(url: str) -> list[str]:
             return _apply_with_yoyo(options)
     except psycopg.OperationalError as error:
         step = "brought up to date" if error.sqlstate else "reached"  # only who was reached has a code
-        raise ConfigError(f"The database of {_SETTING} cannot be {step}: {_first_line(error)}") from error
+        raise Unreachable(f"The database of {_SETTING} cannot be {step}: {_first_line(error)}") from error
     except psycopg.Error as error:
         raise ConfigError(
             f"The database of {_SETTING} cannot be brought up to date: {_first_line(error)}. Its user must own the "

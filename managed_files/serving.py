@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from app import configured, database_url
+from app import MIGRATED, configured, database_url
 from managed_files import migrate
 from managed_files.errors import GatewayError
 from managed_files.local_postgres import LocalPostgres
@@ -55,6 +55,7 @@ def on_starting(server: Any) -> None:
             os.environ[_EMBEDDED] = str(settings.data_dir.absolute())
         os.environ["DATABASE_URL"] = url = database_url(settings)
         migrate.apply(url)
+        os.environ[MIGRATED] = url
     except GatewayError as error:
         sys.exit(f"managed-files: {error.message}")
     _warn_about_keys(settings.master_key, server.cfg.address)

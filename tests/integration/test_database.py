@@ -10,8 +10,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from app import MIGRATED
 from managed_files.database import Database
-from managed_files.errors import Unavailable
+from managed_files.errors import ConfigError, Unavailable
 from managed_files.queries import Query
 from tests.gateway import GPT, Bench, StandIns, settings_for
 from tests.gateway_fixtures import Sql
@@ -140,6 +141,17 @@ def test_without_the_database_everything_says_try_again_and_nothing_is_uploaded(
         200,
         0,
     )
+
+
+def test_a_worker_may_be_born_while_the_database_is_away(stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_for("postgresql://me@127.0.0.1:1/files", stand_ins)
+    with pytest.raises(ConfigError, match="cannot be reached"):
+        Bench(settings, stand_ins)
+    monkeypatch.setenv(MIGRATED, settings.database_url or "")
+    born = Bench(settings, stand_ins)
+    status = born.call("GET", "/health/liveliness").status_code
+    born.close()
+    assert status == 200
 
 
 def test_readiness_needs_every_migration(bench: Bench, sql: Sql) -> None:
