@@ -75,21 +75,21 @@ class FileRepository:
     def renew_leases(self, ids: Sequence[str], lease: float) -> None:
         self._db.write(self._sql["renew_leases"], {"ids": list(ids), "lease": lease})
 
-    def record_copy(self, copy: Copy, *, look_for_twin: bool = False) -> CopyState | None:
-        """What the provider answered. Returns the state the row has now: `deleting` or None mean it is not wanted.
+    def record_copy(self, copy: Copy, *, look_for_twin: bool = False) -> CopyState:
+        """What the provider answered. Returns the state the row has now: `deleting` means that it is not wanted.
 
         `look_for_twin`: the reconciler shall look, a minute later, for what an earlier attempt left.
         """
         params = {
             "file_id": copy.file_id,
             "account": copy.account,
+            "provider": copy.provider,
             "remote_id": copy.remote_id,
             "state": copy.state,
             "expires_at": copy.expires_at,
             "look_for_twin": look_for_twin,
         }
-        row = _first(self._db.write(self._sql["record_copy"], params))
-        return CopyState(row["state"]) if row else None
+        return CopyState(self._db.write(self._sql["record_copy"], params)[0]["state"])
 
     def settle(self, file_id: str, size: int, sha256: bytes) -> bool:
         """Makes the file visible. False: its lease was lost and the reconciler deletes it."""

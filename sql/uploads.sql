@@ -34,18 +34,31 @@ UPDATE files SET lease_until = now() + %(lease)s * interval '1 second'
 WHERE id = ANY(%(ids)s::text[]) AND state = 'uploading';
 
 -- name: record_copy
--- What the provider answered, at once. A copy that is being deleted stays so, but its remote id is known now.
-UPDATE copies SET
-    remote_id = %(remote_id)s,
-    state = CASE WHEN state = 'deleting' THEN state ELSE %(state)s END,
-    expires_at = to_timestamp(%(expires_at)s::bigint),
-    look_at = CASE WHEN %(look_for_twin)s THEN now() + interval '1 minute' END,
-    next_attempt_at = CASE
-        WHEN state = 'deleting' OR %(state)s = 'processing' THEN now()
-        WHEN %(look_for_twin)s THEN now() + interval '1 minute'
-    END
-WHERE file_id = %(file_id)s AND account = %(account)s
-RETURNING state;
+-- What the provider answered, at once. A copy that is being deleted stays so, but its remote id is known now. One that
+-- was looked for in vain and forgotten, as its upload lost its lease, comes back to be deleted.
+WITH noted AS (
+    UPDATE copies SET
+        remote_id = %(remote_id)s,
+        state = CASE WHEN state = 'deleting' THEN state ELSE %(state)s END,
+        expires_at = to_timestamp(%(expires_at)s::bigint),
+        look_at = CASE WHEN %(look_for_twin)s THEN now() + interval '1 minute' END,
+        next_attempt_at = CASE
+            WHEN state = 'deleting' OR %(state)s = 'processing' THEN now()
+            WHEN %(look_for_twin)s THEN now() + interval '1 minute'
+        END
+    WHERE file_id = %(file_id)s AND account = %(account)s
+    RETURNING state
+), file AS (
+    INSERT INTO files (id, owner, filename, purpose, mime_type, state)
+    SELECT %(file_id)s, '', '', '', '', 'deleting' WHERE NOT EXISTS (SELECT FROM noted)
+    ON CONFLICT (id) DO UPDATE SET state = files.state
+), leftover AS (
+    INSERT INTO copies (file_id, account, provider, state, remote_id, next_attempt_at)
+    SELECT %(file_id)s, %(account)s, %(provider)s, 'deleting', %(remote_id)s, now()
+    WHERE NOT EXISTS (SELECT FROM noted)
+    RETURNING state
+)
+SELECT state FROM noted UNION ALL SELECT state FROM leftover;
 
 -- name: settle_file
 -- The upload is complete: from now on callers see the file.

@@ -4,6 +4,7 @@ import random
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from functools import partial
 
 from managed_files.errors import GatewayError, LengthChanged, ProviderFailed, SpoolBroken
@@ -56,7 +57,8 @@ class RunningUpload:
         self.reached.add(account)
         state = self._repository.record_copy(copy, look_for_twin=twin)
         if state not in (CopyState.READY, CopyState.PROCESSING):
-            self._providers[account].delete(copy.stored_id)
+            with suppress(ProviderFailed):  # its row waits for the reconciler
+                self._providers[account].delete(copy.stored_id)
             raise GatewayError("The upload lost its lease and was given up. Send it again.")
         return self._processed(copy) if copy.state is CopyState.PROCESSING else copy
 

@@ -160,6 +160,26 @@ def test_an_upload_that_lost_its_lease_leaves_no_orphan(bench: Bench, sql: Sql) 
     assert (answer.status_code, bench.stand_ins.counts(), sql(ROWS)) == (503, NONE, [(0, 0, 0)])
 
 
+def test_an_upload_that_lost_its_row_and_cannot_be_undone_is_undone_later(bench: Bench, sql: Sql) -> None:
+    body = form({"purpose": "user_data", "target_model_names": GPT}, CONTENT)
+
+    def lose() -> None:
+        bench.stand_ins.openai.wait_for(lambda request: request.path == OPENAI and request.size > 0)
+        sql("UPDATE files SET lease_until = now() - interval '1 second'")
+        bench.gateway.reconciler.run_once()
+        settled(bench, sql)
+
+    bench.stand_ins.openai.inject(Fault(method="DELETE", path=OPENAI, status=401))
+    answer = bench.feed(body[:8000], lose, body[8000:], length=len(body))
+    left = bench.stand_ins.counts()["openai"], sql(ROWS)
+    assert (answer.status_code, left, settled(bench, sql), bench.stand_ins.counts()) == (
+        503,
+        (1, [(1, 1, 0)]),
+        [(0, 0, 0)],
+        NONE,
+    )
+
+
 def test_expiry_is_kept_and_passed_on(bench: Bench) -> None:
     fields: dict[str, Any] = {"expires_after[anchor]": "created_at", "expires_after[seconds]": "7200"}
     shape = bench.upload(f"{GPT}, {GEMINI}", **fields).json or {}
