@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from managed_files.batch_records import EMBEDDINGS
 from managed_files.errors import ContentUnavailable, ProviderFailed
 from managed_files.providers import registry
 from managed_files.records import Account, CopyState, Deployment
@@ -231,6 +232,8 @@ def test_azure_flavours(openai: OpenAIBench, base: str, version: str | None, url
     deployment = deployed("azure", api_base=base, api_version=version, api_key="k")
 
     assert endpoint(openai, deployment) == (url, {"api-key": "k"})
+    vectors = registry.build(deployment.account, openai.upstream).elsewhere(deployment, EMBEDDINGS)
+    assert vectors.url == url.replace("chat/completions", "embeddings")
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,19 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import product
 
 import psycopg
 import pytest
 
-from managed_files.batch_records import Count, Job, JobState, NewBatch, Part
+from managed_files.batch_records import Count, Job, JobState, LineResult, NewBatch, Part
 from managed_files.batch_repository import BatchRepository
 from managed_files.database import Database
 from managed_files.records import Caller
 from managed_files.repository import FileRepository
 from managed_files.run_repository import RunRepository
+from managed_files.services.batches.ending import FINAL, shown
 from tests.gateway_fixtures import Sql
 
 FILE = (
@@ -23,6 +26,7 @@ INPUT = "INSERT INTO batch_inputs VALUES ('file', 0, NULL, 'g', 'p/m', 'a', 'p',
 PART = "SELECT state, job_id, unsure, lease_until > now(), next_attempt_at > now() FROM batch_parts"
 NEW = NewBatch("batch", Caller("me"), "file", None, "/v1/chat/completions", "24h", 86_400)
 
+SHOWN = ("validating", "finalizing", "in_progress", "cancelling", *FINAL)
 NOTHING = Count(0, 1, 0, 1, {})
 
 
@@ -94,6 +98,24 @@ def test_lines_that_are_gone_are_not_run(parts: BatchRepository, database: Datab
     assert (RunRepository(database).begin(part, 9.0), sql("SELECT state FROM batch_parts")) == (False, [("waiting",)])
 
 
+def test_lines_stay_while_another_batch_may_run_them(parts: BatchRepository, sql: Sql) -> None:
+    parts.keep_lines("file", 1, 0, b"{}")  # of another target
+    parts.create(replace(NEW, id="second"), {0: "another part"})
+    left = []
+    for name in ("batch", "second"):
+        parts.settle(name, "completed", f"output of {name}", None)
+        left.append(sql("SELECT input FROM batch_lines ORDER BY input"))
+    assert left == [[(0,), (1,)], [(1,)]]
+
+
+def test_a_batch_is_listed_by_the_status_that_it_shows(parts: BatchRepository, sql: Sql) -> None:
+    for kept, state, begun in product(SHOWN[2:], ["waiting", *JobState], [None, "now"]):
+        sql("UPDATE batches SET status = %s, in_progress_at = %s::timestamptz", kept, begun)
+        sql("UPDATE batch_parts SET state = %s", state)
+        found = [status for status in SHOWN if parts.page(NEW.caller, after=None, limit=9, status=status)]
+        assert found == [shown(parts.by_id("batch"))], (kept, state, begun)
+
+
 @pytest.fixture
 def locked(url: str) -> Iterator[psycopg.Connection]:
     """A transaction that has the part's row, as every step that notes something."""
@@ -141,6 +163,16 @@ def test_who_deletes_a_file_locks_it_before_its_children(
     locked.rollback()
     waiting.join()
     assert sql("SELECT DISTINCT state FROM files") == [("deleting",)]
+
+
+def test_an_answer_that_comes_after_the_end_is_none(parts: BatchRepository, database: Database, sql: Sql) -> None:
+    runs = RunRepository(database)
+    runs.begin(claimed(parts, sql), 9.0)
+    run = runs.claim(["a"], 40.0)
+    assert run is not None
+    parts.note(claimed(parts, sql), Job("", JobState.CANCELLED))
+    runs.keep(run, LineResult("1", 200))
+    assert sql("SELECT count(*) FROM batch_results") == [(0,)]
 
 
 def test_a_chunk_is_freed_by_its_holder_only(parts: BatchRepository, database: Database, sql: Sql) -> None:

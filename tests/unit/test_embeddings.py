@@ -46,7 +46,11 @@ def vertex(*vectors: list[float]) -> Native:
         ),
         (TitanEmbeddings(), {"dimensions": 5}, [{"inputText": text, "dimensions": 5} for text in TEXTS]),
         (CohereEmbeddings(), {}, [{"texts": TEXTS, "input_type": "search_document"}]),
-        (CohereEmbeddings(), {"input_type": "clustering"}, [{"texts": TEXTS, "input_type": "clustering"}]),
+        (
+            CohereEmbeddings(),
+            {"input_type": "clustering", "truncate": "END", "dimensions": 5},
+            [{"texts": TEXTS, "input_type": "clustering", "truncate": "END", "output_dimension": 5}],
+        ),
     ],
 )
 def test_requests(embeddings: EmbeddingFormat, fields: dict[str, Any], calls: list[dict[str, Any]]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from managed_files.sandbox.faults import Fault
-from tests.batching import content, created, ended, jsonl, line, looked_up, outcome, uploaded
+from tests.batching import content, created, ended, jsonl, line, looked_up, outcome, ran, uploaded
 from tests.gateway import AZURE, GEMINI, GPT, Bench
 from tests.gateway_fixtures import Sql
 
@@ -123,6 +123,16 @@ def test_what_was_not_answered_can_be_retried(bench: Bench) -> None:
     unanswered = sorted(outcome(bench, ended(bench, batch_id))[1])
     again = bench.call("POST", f"/batches/{batch_id}/retry").get_json()
     assert outcome(bench, ended(bench, again["id"])) == (unanswered, {})
+
+
+def test_a_retry_is_asked_for_as_the_batch_was(bench: Bench) -> None:
+    asked = {"completion_window": "3h", "metadata": {"night": "1"}}
+    life = {"anchor": "created_at", "seconds": 7200}
+    batch = ran(bench, line("bad", temperature=9), output_expires_after=life, **asked)
+    again = ended(bench, bench.call("POST", f"/batches/{batch['id']}/retry").get_json()["id"])
+    file = bench.call("GET", f"/files/{again['error_file_id']}").get_json()
+    assert {name: again[name] for name in asked} == asked
+    assert file["expires_at"] - file["created_at"] == 7200
 
 
 @pytest.mark.parametrize("how", ["answered", "running"])

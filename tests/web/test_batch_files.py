@@ -3,7 +3,7 @@
 import pytest
 
 from managed_files.ids import new_batch_id
-from tests.batching import content, created, ended, jsonl, line, looked_up, ran, uploaded
+from tests.batching import URL, content, created, ended, jsonl, line, looked_up, ran, uploaded
 from tests.gateway import GEMINI, GPT, MASTER_KEY, Bench
 from tests.gateway_fixtures import Sql
 from tests.openai_schema import assert_valid
@@ -104,6 +104,16 @@ def test_a_team_mate_retries_with_models_of_its_own(bench: Bench, sql: Sql) -> N
     owners = sql("SELECT owner FROM batches ORDER BY created_at")
     assert (refused.status_code, stored, ids(bench, cat)) == (404, before, [again["id"], batch["id"]])
     assert owners == [("ann",), ("cat",)]
+
+
+def test_a_batch_needs_a_key_for_all_its_models(bench: Bench) -> None:
+    ann, bob = bench.key("ann", team_id="red"), bench.key("bob", team_id="red", models=[GEMINI])
+    wanted = {
+        "input_file_id": uploaded(bench, line("a"), line("g", GEMINI), key=ann),
+        "endpoint": URL,
+        "completion_window": "24h",
+    }
+    assert [bench.call("POST", "/batches", key, json=wanted).status_code for key in (bob, ann)] == [404, 200]
 
 
 @pytest.mark.parametrize(("method", "below"), [("GET", ""), ("POST", "/cancel"), ("POST", "/retry")])

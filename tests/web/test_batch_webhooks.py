@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.batching import created, line, ran, uploaded
+from tests.batching import created, ended, line, ran, uploaded
 from tests.gateway import Bench, StandIns, settings_for
 from tests.gateway_fixtures import Sql
 from tests.raw_server import Peer, RawServer, Received, Script, serving
@@ -70,8 +70,7 @@ def event(received: Received) -> Any:
 
 
 def test_the_end_of_a_batch_is_told(serve: Any, start: Start) -> None:
-    receiver = serve(answers("200 OK"))
-    bench = start(receiver)
+    bench = start(receiver := serve(answers("200 OK")))
     batch = ran(bench, line("a"), webhook_url=address(receiver))
     bench.gateway.reconciler.run_once()
     [received] = receiver.received
@@ -207,6 +206,14 @@ def test_two_nodes_tell_it_once(serve: Any, start: Start, sql: Sql) -> None:
     for thread in threads:
         thread.join()
     assert len(receiver.received) == 1
+
+
+def test_a_retry_is_told_too(serve: Any, start: Start) -> None:
+    bench = start(receiver := serve(answers("200 OK", "200 OK")))
+    batch = ran(bench, line("bad", temperature=9), webhook_url=address(receiver))
+    again = ended(bench, bench.call("POST", f"/batches/{batch['id']}/retry").get_json()["id"])
+    bench.gateway.reconciler.run_once()
+    assert [event(item).data.id for item in receiver.received] == [batch["id"], again["id"]]
 
 
 def test_a_host_that_is_allowed_no_more_is_told_nothing(serve: Any, start: Start, sql: Sql) -> None:

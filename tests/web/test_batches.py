@@ -117,6 +117,11 @@ def test_output_expires_when_asked_to(bench: Bench) -> None:
     assert (file["purpose"], file["expires_at"] - file["created_at"]) == ("batch_output", 7200)
 
 
+def test_a_batch_has_the_time_that_it_was_given(bench: Bench) -> None:
+    batch = created(bench, uploaded(bench, line("a")), completion_window="2h")
+    assert (batch["completion_window"], batch["expires_at"] - batch["created_at"]) == ("2h", 7200)
+
+
 def test_input_files_end_after_thirty_days_if_nothing_else_is_said(bench: Bench) -> None:
     file: dict[str, Any] = bench.call("GET", f"/files/{uploaded(bench, line('a'))}").get_json()
     assert (file["status"], file["expires_at"] - file["created_at"]) == ("processed", 30 * 86_400)
