@@ -120,6 +120,14 @@ def test_a_cancelled_batch_asks_nothing_more(bench: Bench, vllm: CompatibleSandb
     assert (done["status"], done["request_counts"]) == ("cancelled", {"total": 100, "completed": 0, "failed": 100})
 
 
+def test_a_line_whose_failure_passes_is_asked_again(
+    bench: Bench, vllm: CompatibleSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("managed_files.services.batches.asking._LONGEST_PAUSE", 0.01)
+    vllm.inject(Fault(path=CHAT, times=2, status=503))
+    assert outcome(bench, ran(bench, line("v", VLLM))) == (["v"], {})
+
+
 def test_a_line_that_fails_is_not_asked_again_once_it_is_cancelled(
     bench: Bench, vllm: CompatibleSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
