@@ -175,3 +175,8 @@ def test_a_batch_is_made_of_any_number_of_jobs(bench: Bench) -> None:
 def test_the_lines_of_an_input_are_not_given_back(bench: Bench) -> None:
     answer = bench.call("GET", f"/files/{uploaded(bench, line('a'))}/content")
     assert (answer.status_code, "rewritten for their providers" in answer.get_json()["error"]["message"]) == (400, True)
+
+
+def test_a_line_without_an_end_is_refused(bench: Bench) -> None:
+    answer = bench.upload("", data=b"{" + b" " * 2**24, filename="lines.jsonl", purpose="batch")
+    assert (answer.status_code, "a line of more than 16777216 bytes" in answer.text) == (400, True)
