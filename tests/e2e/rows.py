@@ -14,6 +14,7 @@ def make_due(url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("UPDATE files SET lease_until = now() - interval '1 second' WHERE state = 'uploading'")
         connection.execute("UPDATE copies SET next_attempt_at = now()")
+        connection.execute("UPDATE copies SET look_at = now() WHERE look_at > now()")
         connection.execute("UPDATE batch_parts SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
         connection.execute("UPDATE batch_parts SET lease_until = NULL, searched_at = searched_at - interval '1 minute'")
         connection.execute("UPDATE batch_runs SET lease_until = now()")
