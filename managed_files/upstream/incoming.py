@@ -4,7 +4,8 @@ import re
 from http.client import BadStatusLine, LineTooLong, RemoteDisconnected
 from socket import socket
 
-_BLOCK = 16 * 1024  # bytes of a read that does not know what to expect
+_HEAD_BLOCK = 4 * 1024  # bytes asked for at once
+_LINE_BLOCK = 1024  # a thousand streams that wait for their next piece hold as many buffers of this size
 _LONGEST = 64 * 1024  # bytes of a head or a line
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _START = b"HTTP/1."
@@ -22,9 +23,9 @@ class Incoming:
         """Whether bytes have arrived that nobody took."""
         return bool(self._data)
 
-    def more(self) -> None:
-        """Waits until more has arrived."""
-        piece = self._sock.recv(_BLOCK)
+    def more(self, size: int = _HEAD_BLOCK) -> None:
+        """Waits until more has arrived, and takes at most `size` bytes of it."""
+        piece = self._sock.recv(size)
         if not piece:
             raise RemoteDisconnected("closed in the middle of an answer")
         self._data += piece
@@ -34,23 +35,23 @@ class Incoming:
         while (blank := _BLANK_LINE.search(self._data)) is None:
             if self._data[: len(_START)] != _START[: len(self._data)]:
                 raise BadStatusLine(repr(self._data[:100]))
-            self._more_of("head")
+            self._more_of("head", _HEAD_BLOCK)
         return self._taken(blank.end())
 
     def line(self) -> bytes:
         """Up to a line's end, which is left out."""
         while (end := self._data.find(b"\n")) < 0:
-            self._more_of("line")
+            self._more_of("line", _LINE_BLOCK)
         return self._taken(end + 1).rstrip(b"\r\n")
 
     def some(self, size: int) -> bytes:
         """At most `size` bytes; waits only if nothing has arrived. b"" when the other side has closed."""
         return self._taken(size) if self._data else self._sock.recv(size)
 
-    def _more_of(self, what: str) -> None:
+    def _more_of(self, what: str, size: int) -> None:
         if len(self._data) > _LONGEST:
             raise LineTooLong(what)
-        self.more()
+        self.more(size)
 
     def _taken(self, size: int) -> bytes:
         taken, self._data = self._data[:size], self._data[size:]
