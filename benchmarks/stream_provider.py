@@ -10,7 +10,7 @@ _BACKLOG = 2048
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One connection. A request's `benchmark` tells how many pieces, and the seconds before each."""
+    """One connection. A request's `benchmark` tells how many pieces, and the seconds after each."""
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
@@ -18,8 +18,8 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             plan = json.loads(await reader.readexactly(length))["benchmark"]
             writer.write(_HEAD)
             for _ in range(plan["pieces"]):
+                writer.write(_chunk(b'data: {"at": %d}\n\n' % time.time_ns()))
                 await asyncio.sleep(plan["interval"])
-                writer.write(_chunk(b'data: {"at": %d}\n\n' % time.monotonic_ns()))
             writer.write(_chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()
