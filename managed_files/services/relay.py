@@ -6,6 +6,7 @@ from typing import Any
 
 from managed_files.dialects.base import ChatStream
 from managed_files.errors import ProviderFailed, UpstreamError
+from managed_files.presence import ClientLeft
 from managed_files.providers.wire import Wire
 from managed_files.upstream import Pieces
 
@@ -76,6 +77,9 @@ class Relay(Iterator[bytes]):
                     return out
         except UpstreamError as error:
             failure = self._wire.silence(error)
+        except ClientLeft:
+            self._end(None)
+            raise StopIteration from None
         self._end(failure)
         out = self._translator.finish(_CUT if failure else None)
         if not out:

@@ -3,6 +3,7 @@
 from http.client import HTTPConnection, HTTPException
 
 from managed_files.errors import UpstreamError
+from managed_files.presence import ClientLeft
 from managed_files.upstream.pool import Origin
 from managed_files.upstream.response import Answer
 
@@ -30,7 +31,7 @@ class AnswerBody:
         return b"".join(pieces)
 
     def read1(self, size: int, /) -> bytes:
-        """What has arrived, at most `size` bytes; waits only if nothing has. Raises UpstreamError."""
+        """What has arrived, at most `size` bytes; waits only if nothing has. Raises UpstreamError, ClientLeft."""
         if self._connection is None:
             return b""
         try:
@@ -38,6 +39,9 @@ class AnswerBody:
         except (OSError, HTTPException) as error:
             self.close()
             raise failed(self._origin, error, sent=True) from error
+        except ClientLeft:
+            self.close()
+            raise
         self._settle()
         return piece
 

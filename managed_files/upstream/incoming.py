@@ -4,6 +4,8 @@ import re
 from http.client import BadStatusLine, LineTooLong, RemoteDisconnected
 from socket import socket
 
+from managed_files.presence import Reading
+
 _HEAD_BLOCK = 4 * 1024  # bytes asked for at once
 _LINE_BLOCK = 1024  # a thousand streams that wait for their next piece hold as many buffers of this size
 _LONGEST = 64 * 1024  # bytes of a head or a line
@@ -12,10 +14,13 @@ _START = b"HTTP/1."
 
 
 class Incoming:
-    """The bytes of one answer. Raises OSError, or HTTPException for what cannot be the beginning of an answer."""
+    """The bytes of one answer. Raises OSError, or HTTPException for what cannot be the beginning of an answer.
+
+    Raises ClientLeft too, if it waits on behalf of one.
+    """
 
     def __init__(self, sock: socket):
-        self._sock = sock
+        self._reading = Reading(sock)
         self._data = b""
 
     @property
@@ -25,7 +30,7 @@ class Incoming:
 
     def more(self, size: int = _HEAD_BLOCK) -> None:
         """Waits until more has arrived, and takes at most `size` bytes of it."""
-        piece = self._sock.recv(size)
+        piece = self._reading.recv(size)
         if not piece:
             raise RemoteDisconnected("closed in the middle of an answer")
         self._data += piece
@@ -46,7 +51,7 @@ class Incoming:
 
     def some(self, size: int) -> bytes:
         """At most `size` bytes; waits only if nothing has arrived. b"" when the other side has closed."""
-        return self._taken(size) if self._data else self._sock.recv(size)
+        return self._taken(size) if self._data else self._reading.recv(size)
 
     def _more_of(self, what: str, size: int) -> None:
         if len(self._data) > _LONGEST:

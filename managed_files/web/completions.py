@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response
 from werkzeug.datastructures import Headers
 
-from managed_files import tracing
+from managed_files import presence, tracing
 from managed_files.errors import InvalidRequest
 from managed_files.services.calls import ChatAnswer
 from managed_files.services.completions import Completions
@@ -37,7 +37,9 @@ def blueprint(auth: Authenticator, completions: Completions, max_request_bytes: 
             auth.caller()
         body = _checked(json_object(request, max_request_bytes))
         tracing.current().model = body["model"][:_SHOWN]
-        return _response(completions.create(credentials, body))
+        client = request.environ.get("gunicorn.socket")  # another server's sockets are its own affair
+        with presence.on_behalf_of(None if client is None else client.fileno()):
+            return _response(completions.create(credentials, body))
 
     return routes
 

@@ -6,11 +6,13 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from managed_files.errors import GatewayError
+from managed_files.presence import ClientLeft
 
 log = logging.getLogger(__name__)
 
 _DRAIN_BYTES = 64 * 1024 * 1024
 _BLOCK_BYTES = 256 * 1024
+_CLIENT_LEFT = 499
 
 
 def install(app: Flask) -> None:
@@ -20,6 +22,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(RecursionError, _too_deep)
     app.register_error_handler(TimeoutError, _too_slow)
     app.register_error_handler(BlockingIOError, _too_slow)
+    app.register_error_handler(ClientLeft, _to_nobody)
     app.register_error_handler(Exception, _unforeseen)
 
 
@@ -52,6 +55,11 @@ def _too_slow(_: OSError) -> Response:
     BlockingIOError is a time limit's end where the kernel keeps it.
     """
     return _envelope(408, "The request body stopped arriving.", "invalid_request_error", None, None)
+
+
+def _to_nobody(_: ClientLeft) -> Response:
+    """For the log alone, with the status by which nginx's tells the same."""
+    return Response(status=_CLIENT_LEFT)
 
 
 def _unforeseen(error: Exception) -> Response:
