@@ -1,5 +1,8 @@
 """Requests that cannot be served: a clear 4xx, nothing stored, nothing uploaded."""
 
+import json
+import socket
+from http.client import HTTPResponse
 from typing import Any
 
 import pytest
@@ -132,3 +135,24 @@ def test_a_hostile_filename(client: OpenAI, gateway: Gateway, providers: Provide
 def test_the_next_request_is_served_as_if_nothing_had_happened(client: OpenAI, gateway: Gateway) -> None:
     send(gateway, b"--nonsense")
     assert "What is in it?" in ask(client, GPT)
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (f"GET /files HTTP/1.1\r\nAuthorization Bearer {MASTER_KEY}", 400),
+        ("GET /files", 400),
+        (f"GET /files?after={'x' * 5000} HTTP/1.1", 414),
+        (f"GET /files HTTP/1.1\r\nx-large: {'x' * 10_000}", 431),
+        ("POST /files HTTP/1.1\r\nTransfer-Encoding: br", 501),
+    ],
+    ids=["header", "request line", "address", "too large a header", "coding"],
+)
+def test_what_is_refused_before_it_is_read(gateway: Gateway, head: str, status: int) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as sock, HTTPResponse(sock) as answer:
+        sock.sendall(f"{head}\r\nHost: gateway\r\n\r\n".encode())
+        answer.begin()
+        error = json.load(answer)["error"]
+    assert (answer.status, sorted(error)) == (status, ["code", "message", "param", "type"])
+    assert (answer.headers["x-request-id"] or "") in (said := gateway.log.read_text())
+    assert MASTER_KEY not in said
