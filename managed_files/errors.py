@@ -149,11 +149,11 @@ class ProviderFailed(GatewayError):
         self.retry_after = retry_after
         self.should_retry = None if retryable else False
 
-    def again(self) -> "ProviderFailed":
-        """The same for another request: whoever passes a failure on adds to its message."""
+    def again(self, message: str | None = None) -> "ProviderFailed":
+        """The same for another request, or in other words: whoever passes a failure on adds to its message."""
         return ProviderFailed(
             self.provider,
-            self.message,
+            self.message if message is None else message,
             upstream_status=self.upstream_status,
             retryable=self.retryable,
             timeout=self.timeout,

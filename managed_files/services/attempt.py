@@ -174,17 +174,7 @@ def failure(outcomes: Mapping[str, Outcome[Copy]], deployments: Sequence[Deploym
     failures = [error for error in errors if isinstance(error, ProviderFailed)]
     if len(failures) < len(errors):
         return Unavailable(message)
-    lead = min(failures, key=lambda error: error.retryable)
-    return ProviderFailed(
-        lead.provider,
-        message,
-        upstream_status=lead.upstream_status,
-        retryable=lead.retryable,
-        timeout=lead.timeout,
-        retry_after=lead.retry_after,
-        code=lead.code,
-        param=lead.param,
-    )
+    return min(failures, key=lambda error: error.retryable).again(message)
 
 
 def _file(order: Order) -> File:
