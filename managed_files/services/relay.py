@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from managed_files.dialects.base import ChatStream
+from managed_files.dialects.sse import SseDecoder
 from managed_files.errors import ProviderFailed, UpstreamError
 from managed_files.presence import ClientLeft
 from managed_files.providers.wire import Wire
@@ -116,5 +117,7 @@ def error_in(text: bytes) -> dict[str, Any] | None:
 
 
 def _error_event(events: bytes) -> dict[str, Any] | None:
-    """The error, if the first of these events is one."""
-    return error_in(events.split(b"\n\n")[0].partition(b"data:")[2]) if _ERROR in events[:_LOOKED_AT] else None
+    """The error, if the first of these events is one. Comments may stand before it, and many servers write CRLF."""
+    if _ERROR not in events[:_LOOKED_AT]:
+        return None
+    return next(map(error_in, SseDecoder().feed(events)), None)

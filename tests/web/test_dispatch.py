@@ -27,6 +27,7 @@ from tests.routed import (
 )
 
 SSE = {"Content-Type": "text/event-stream"}
+OVERLOADED = b'data: {"error": {"message": "Overloaded", "type": "server_error"}}'
 
 
 # Who may answer
@@ -172,10 +173,12 @@ def test_without_retries_one_failure_is_the_answer(trio: Trio, start: Start) -> 
     "fault",
     [
         {"headers": SSE, "body": b'data: {"choices": [{"delta": {"content"' * 2, "cut": "mid_stream"},
-        {"headers": SSE, "body": b'data: {"error": {"message": "Overloaded", "type": "server_error"}}\n\n'},
+        {"headers": SSE, "body": OVERLOADED + b"\n\n"},
+        {"headers": SSE, "body": OVERLOADED + b"\r\n\r\ndata: [DONE]\r\n\r\n"},
+        {"headers": SSE, "body": b": ping\n\nevent: error\n" + OVERLOADED + b"\n\n"},
         {"headers": SSE, "body": b""},
     ],
-    ids=["cut", "an error", "nothing"],
+    ids=["cut", "an error", "an error with CRLF", "an error after a comment", "nothing"],
 )
 def test_a_stream_that_breaks_before_its_first_event_is_tried_elsewhere(
     fault: dict[str, Any], trio: Trio, start: Start
