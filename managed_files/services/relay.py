@@ -81,8 +81,8 @@ class Relay(Iterator[bytes]):
         except ClientLeft:
             self._end(None)
             raise StopIteration from None
-        self._end(failure)
         out = self._translator.finish(_CUT if failure else None)
+        self._end(failure if out else None)  # what is cut off after its last event lacks nothing
         if not out:
             raise StopIteration
         return out

@@ -5,6 +5,7 @@ from contextlib import closing
 
 from managed_files.sandbox import Fault
 from tests.e2e.gateway import wait_until
+from tests.raw_server import Peer, serving
 from tests.routed import (
     CHAT,
     FIRST,
@@ -40,6 +41,18 @@ def test_streams_that_break_midway_count_as_failures(trio: Trio, start: Start) -
     for _ in range(30):
         bench.chat(PAIR, STORY, stream=True)
     assert trio.calls() == [1, 29]
+
+
+def ends_without_a_last_chunk(peer: Peer) -> None:
+    peer.receive()
+    peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\ndata: [DONE]\n\n\n\r\n")
+
+
+def test_a_stream_that_is_cut_off_after_its_last_word_is_no_failure(trio: Trio, start: Start) -> None:
+    with serving(ends_without_a_last_chunk) as server:
+        at_server = FIRST | {"api_base": server.url}
+        bench = start(trio.pair(at_server, LAST), allowed_fails=0, cooldown_time=600)
+        assert [by(bench.chat(PAIR, stream=True))[1] for _ in range(2)] == [LEFT_MODEL] * 2
 
 
 def test_after_its_rest_a_deployment_answers_again(trio: Trio, start: Start) -> None:
