@@ -15,6 +15,9 @@ OPENAI = DIALECTS["openai"]
 EXCHANGE = Exchange("chatcmpl-1", 1, "gpt")
 STREAM = b': ping\n\ndata: {"a":"[DONE]"}\r\n\r\ndata: {"b":\r\ndata: 2}\n\ndata: [DONE]\n\n'
 CUT = error_event("The provider's stream ended in the middle of an event.")
+UNFINISHED = error_event("The provider's stream ended before the answer was complete.")
+GOING_ON = b'data: {"delta":{"content":"\\"finish_reason\\":\\"stop\\""},"finish_reason":null}\n\n'
+LAST = b'data: {"delta":{},"finish_reason": "stop"}\n\n'
 
 
 def relay(*pieces: bytes, broken: str | None = None) -> bytes:
@@ -59,15 +62,18 @@ def test_a_cut_stream_ends_with_one_error_after_whole_events(end: int, middle: i
 @pytest.mark.parametrize(
     ("data", "broken", "sent"),
     [
-        (b"data: 1\n\n", None, b"data: 1\n\n"),
+        (LAST, None, LAST),
+        (LAST + b"data: 2\n\n\n", None, LAST + b"data: 2\n\n\n"),
+        (GOING_ON, None, GOING_ON + UNFINISHED),
+        (GOING_ON + error_event("theirs"), None, GOING_ON + error_event("theirs")),
+        (b": ping\n\n", None, b": ping\n\n" + UNFINISHED),
         (b"data: 1\n\n", "gone", b"data: 1\n\n" + error_event("gone")),
         (b"data: 1\n\ndata: {", None, b"data: 1\n\n" + CUT),
         (b"data: [DONE]\n\n", "gone", b"data: [DONE]\n\n"),
         (b"data: 1\n\ndata: [DONE]", None, b"data: 1\n\ndata: [DONE]\n\n"),
         (b"data:[DONE]\r\n\r\n: bye\n", "gone", b"data:[DONE]\r\n\r\n"),
         (b'data: "data: [DONE]"\n\n', "gone", b'data: "data: [DONE]"\n\n' + error_event("gone")),
-        (b"data: 1\n\n\n", None, b"data: 1\n\n\n"),
-        (b"", None, b""),
+        (b"", None, UNFINISHED),
         (b"", "gone", error_event("gone")),
     ],
 )
@@ -87,7 +93,7 @@ def test_complete_events_leave_at_once() -> None:
 def test_an_endless_event_is_held_to_one_mebibyte() -> None:
     stream, piece = OPENAI.stream(EXCHANGE), b"x" * 65536
     held = [stream.feed(piece) for _ in range(17)]
-    assert (held, stream.feed(b"x\n\n"), stream.finish()) == ([b""] * 16 + [(piece * 17)[:-4]], b"xxxxx\n\n", b"")
+    assert (held, stream.feed(b"x\n\n")) == ([b""] * 16 + [(piece * 17)[:-4]], b"xxxxx\n\n")
 
 
 def test_an_error_never_lands_inside_an_endless_event() -> None:
@@ -96,5 +102,6 @@ def test_an_error_never_lands_inside_an_endless_event() -> None:
 
 
 def test_the_end_of_an_endless_event_may_be_split() -> None:
-    whole = b"data: " + b"x" * 1048576 + b"\n\n"
-    assert relay(whole[:-1], whole[-1:]) == whole
+    whole = b"data: " + b"x" * 1048576 + b"\n\n" + LAST
+    middle = len(whole) - len(LAST) - 1
+    assert relay(whole[:middle], whole[middle:]) == whole
