@@ -8,7 +8,7 @@ from managed_files.dialects.gemini_parts import content_parts
 from managed_files.dialects.gemini_thinking import is_gemini_3, sign_first_calls, signature_of
 from managed_files.dialects.shape import present, refuse_rest, to_list, to_text
 from managed_files.dialects.tools import called
-from managed_files.errors import InvalidRequest
+from managed_files.errors import Inexpressible, InvalidRequest
 
 Json = dict[str, Any]
 
@@ -60,11 +60,8 @@ class _Conversation:
         return content_parts(message.pop("content", None), f"{where}.content", gemini_3=self._gemini_3)
 
     def _add_system(self, message: Json, where: str) -> None:
-        parts = self._take_parts(message, where)
-        for j, part in enumerate(parts):
-            if "text" not in part:
-                raise InvalidRequest("Gemini takes only text in its instructions.", param=f"{where}.content[{j}].type")
-        self._system += parts
+        _check_text_only(message, where, "Gemini takes only text in its instructions.")
+        self._system += self._take_parts(message, where)
 
     def _said(self, message: Json, where: str) -> list[Json]:
         """What the assistant wrote; its thought signature sits on the last text, an empty one if need be."""
@@ -108,7 +105,9 @@ class _Conversation:
         self._append_result({"id": call_id, "name": name, **self._take_output(message, where)})
 
     def _take_output(self, message: Json, where: str) -> Json:
-        """Text becomes the object that Gemini asks for; media stand beside it (FunctionResponse.parts)."""
+        """Text becomes the object that Gemini asks for; media stand beside it, from Gemini 3 on."""
+        if not self._gemini_3:
+            _check_text_only(message, where, "This model takes only text as a result; say it in a message of the user.")
         parts = self._take_parts(message, where)
         text = "\n".join(part["text"] for part in parts if "text" in part)
         media = [part for part in parts if "text" not in part]
@@ -130,6 +129,13 @@ class _Conversation:
             last["parts"] += parts
         else:
             self._contents.append({"role": role, "parts": parts})
+
+
+def _check_text_only(message: Json, where: str, otherwise: str) -> None:
+    content = message.get("content")
+    for j, part in enumerate(content if isinstance(content, list) else ()):
+        if isinstance(part, dict) and part.get("type") not in ("text", "refusal"):
+            raise Inexpressible(otherwise, param=f"{where}.content[{j}].type")
 
 
 def _function(value: Any, where: str) -> Json:

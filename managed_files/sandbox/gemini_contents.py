@@ -98,7 +98,10 @@ class Contents:
             if "text" in part:
                 _check_text(part)
                 texts.append(part["text"])
-            for shown in (part, *part.get("functionResponse", {}).get("parts", ())):
+            media = part.get("functionResponse", {}).get("parts", ())
+            if media and not self._model.startswith("gemini-3"):
+                raise invalid(f"{UNABLE} `function_response.parts` is not supported for this model.")
+            for shown in (part, *media):
                 self._look(shown, seen)
         self._check_calls(content, number)
         return texts

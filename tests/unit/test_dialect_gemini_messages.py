@@ -150,7 +150,7 @@ def test_ids_may_come_again_in_a_later_turn() -> None:
 def test_results_may_hold_several_texts_and_media() -> None:
     media = {"type": "file", "file": {"file_id": "gs://b/o", "format": "image/png"}}
     content = [{"type": "text", "text": "a"}, media, {"type": "text", "text": "b"}]
-    assert contents(calls(call("c")), result("c", content, name="f"))[1] == (
+    assert contents(calls(call("c")), result("c", content, name="f"), model="gemini-3-pro")[1] == (
         "user",
         [
             {
@@ -163,6 +163,12 @@ def test_results_may_hold_several_texts_and_media() -> None:
             }
         ],
     )
+
+
+def test_results_of_older_models_are_texts() -> None:
+    empty = {"type": "text", "text": ""}
+    content = [empty, {"type": "file", "file": {"file_id": "gs://b/o", "format": "image/png"}}]
+    assert refused(user("a"), calls(call("c")), result("c", content)) == "messages[2].content[1].type"
 
 
 def test_deprecated_function_role() -> None:
@@ -237,8 +243,8 @@ def test_gemini_3_gets_a_stand_in_on_the_first_call_of_a_step(model: str, signat
         (["Hi"], "messages[0]"),
         ([{"role": "system", "content": "only this"}], "messages"),
         (
-            [{"role": "system", "content": [{"type": "image_url", "image_url": {"url": "https://a/b.png"}}]}],
-            "messages[0].content[0].type",
+            [{"role": "system", "content": [{"type": "text", "text": ""}, {"type": "file", "file": {}}]}],
+            "messages[0].content[1].type",
         ),
     ],
 )

@@ -213,8 +213,8 @@ REFUSED = [
     ({"contents": HELLO, "tools": [{"functionDeclarations": [{"name": "1 x"}]}]}, "Invalid function name"),
     ({"contents": HELLO, "tools": [{"functionDeclarations": [{"name": "f", "parametersJsonSchema": {}}]}]},
      "must describe an object"),
-    ({"contents": [*HELLO, {"role": "model", "parts": [CALL]}, showing({"fileUri": "file-123", "mimeType": "a/b"})]},
-     "mimeType parameter with value a/b"),
+    ({"contents": [*HELLO, {"role": "model", "parts": [CALL]}, showing({"fileUri": URI, "mimeType": "image/png"})]},
+     "`function_response.parts` is not supported for this model"),
     ({"contents": [{"parts": [{"text": "a", "mediaResolution": {"level": "BEST"}}]}]}, "media_resolution.level"),
     ({"contents": HELLO, "serviceTier": "scale"}, "Invalid value at 'service_tier'"),
     *(({"contents": HELLO, "generationConfig": json_schema(schema)}, message) for schema, message in SCHEMAS),
@@ -280,6 +280,13 @@ def test_without_token(sandbox):
 def test_gemini_3_wants_the_signature_of_its_calls(sandbox, signed, status):
     call = {**CALL, **({"thoughtSignature": signed} if signed else {})}
     turns = [*HELLO, {"role": "model", "parts": [call]}, {"role": "user", "parts": [RESULT]}]
+    assert post(sandbox, {"contents": turns}, "gemini-3-pro").status_code == status
+
+
+@pytest.mark.parametrize(("mime_type", "status"), [("application/pdf", 200), ("a/b", 400)])
+def test_gemini_3_reads_files_beside_a_result(sandbox, mime_type, status):
+    call = {**CALL, "thoughtSignature": signature("get_weather")}
+    turns = [*HELLO, {"role": "model", "parts": [call]}, showing({"fileUri": URI, "mimeType": mime_type})]
     assert post(sandbox, {"contents": turns}, "gemini-3-pro").status_code == status
 
 
