@@ -56,7 +56,8 @@ class MistralStream:
         said = [made for choice in chunk["choices"] if (made := self._read(choice)) is not None]
         if any(reader.finished == "error" for reader in self._readers.values()):
             return self._fail("Mistral broke off the answer.")
-        return self._chunk(said) if said else b""
+        ends = [end for choice in said if (end := _end_after_calls(choice)) is not None]
+        return (self._chunk(said) if said else b"") + (self._chunk(ends) if ends else b"")
 
     def _read(self, choice: Json) -> Json | None:
         index = choice.get("index", 0)
@@ -81,6 +82,18 @@ class MistralStream:
     def _chunk(self, choices: list[Json], total: Json | None = None) -> bytes:
         chunk = {**self._head, "choices": choices}
         return event(chunk | ({"usage": total} if self._exchange.include_usage else {}))
+
+
+def _end_after_calls(choice: Json) -> Json | None:
+    """Takes the finish reason out of a choice that has calls, as a choice of its own.
+
+    OpenAI's SDK tells the end of a call only by what follows the chunk that the call came in.
+    """
+    reason = choice["finish_reason"]
+    if reason is None or choice["delta"].keys().isdisjoint(("tool_calls", "function_call")):
+        return None
+    choice["finish_reason"] = None
+    return {**choice, "delta": {}, "logprobs": None, "finish_reason": reason}
 
 
 def head(answer: Json, exchange: Exchange, kind: str) -> Json:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mistralai.client.models import CompletionChunk
+from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 
 from managed_files.dialects.base import Exchange
@@ -111,9 +112,18 @@ def test_calls_in_one_piece() -> None:
                 "content": "",
                 "tool_calls": [begun(0, "abcdefghi", "f", "{}"), begun(1, "ihgfedcba", "g", "{}")],
             },
-            "tool_calls",
-        )
+            None,
+        ),
+        ({}, "tool_calls"),
     ]
+
+
+def test_the_sdk_tells_the_end_of_every_call() -> None:
+    calls = [call("{}"), call("{}", key="ihgfedcba", index=1, name="g")]
+    state: ChatCompletionStreamState[Any] = ChatCompletionStreamState()
+    values = map(ChatCompletionChunk.model_validate, chunks(piece({"tool_calls": calls}, finish="tool_calls")))
+    told = [event.type for value in values for event in state.handle_chunk(value)]
+    assert told.count("tool_calls.function.arguments.done") == 2
 
 
 @pytest.mark.parametrize("later", ["abcdefghi", "null", None])
@@ -122,7 +132,7 @@ def test_calls_in_pieces(later: str | None) -> None:
         piece({"tool_calls": [call('{"x"')]}),
         piece({"tool_calls": [call(": 1}", key=later)]}, finish="tool_calls"),
     )
-    assert [delta["tool_calls"] for delta, _ in deltas(*events)] == [
+    assert [delta["tool_calls"] for delta, _ in deltas(*events) if delta] == [
         [begun(0, "abcdefghi", "f", '{"x"')],
         [{"index": 0, "function": {"arguments": ": 1}"}}],
     ]
@@ -133,7 +143,7 @@ def test_parallel_calls_that_all_say_index_zero() -> None:
         piece({"tool_calls": [call("{}")]}),
         piece({"tool_calls": [call("{}", key="ihgfedcba")]}, finish="tool_calls"),
     )
-    assert [delta["tool_calls"][0]["index"] for delta, _ in deltas(*events)] == [0, 1]
+    assert [delta["tool_calls"][0]["index"] for delta, _ in deltas(*events) if delta] == [0, 1]
 
 
 def test_a_request_with_functions_is_answered_with_function_call() -> None:
@@ -141,7 +151,8 @@ def test_a_request_with_functions_is_answered_with_function_call() -> None:
     events = (piece({"tool_calls": [call('{"x"')]}), piece({"tool_calls": [call(": 1}")]}, finish="tool_calls"))
     assert deltas(*events, exchange=exchange) == [
         ({"role": "assistant", "content": "", "function_call": {"name": "f", "arguments": '{"x"'}}, None),
-        ({"function_call": {"arguments": ": 1}"}}, "function_call"),
+        ({"function_call": {"arguments": ": 1}"}}, None),
+        ({}, "function_call"),
     ]
 
 
