@@ -38,6 +38,7 @@ class CandidateReader:
         delta: Json = {}
         for part in (candidate.get("content") or {}).get("parts") or ():
             self._read_part(part, delta)
+        self._note_sources(candidate.get("citationMetadata") or {})
         if reason := candidate.get("finishReason"):
             self.finished = reason
             if reason not in _ORDINARY:
@@ -45,7 +46,7 @@ class CandidateReader:
         return delta
 
     def last(self) -> Json:
-        """The delta after all others: images, and the signature of what was said."""
+        """The delta after all others: images, sources, and the signature of what was said."""
         return self._last
 
     def finish_reason(self) -> str:
@@ -57,6 +58,12 @@ class CandidateReader:
         if self._calls:
             return "function_call" if self._exchange.functions else "tool_calls"
         return "stop"
+
+    def _note_sources(self, cited: Json) -> None:
+        """What the answer quotes at length, in Gemini's words; a stream may tell a source again with every event."""
+        for source in cited.get("citations") or cited.get("citationSources") or ():  # at Vertex AI, at the Gemini API
+            if source not in self._last.setdefault("citations", []):
+                self._last["citations"].append(source)
 
     def _read_part(self, part: Json, delta: Json) -> None:
         signature = part.get("thoughtSignature")

@@ -131,6 +131,12 @@ def test_images() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["citations", "citationSources"])
+def test_what_is_quoted_keeps_its_source(name: str) -> None:
+    source = {"startIndex": 3, "endIndex": 90, "uri": "https://a.example/b", "license": "mit"}
+    assert said({"text": "a"}, citationMetadata={name: [source, source]}) == {"content": "a", "citations": [source]}
+
+
 def test_what_an_answer_has_can_be_sent_back() -> None:
     call = {"functionCall": {"id": "c1", "name": "f", "args": {"x": 1}}, "thoughtSignature": "c2ln"}
     text = {"text": "a", "thoughtSignature": "dGV4dA=="}

@@ -123,6 +123,12 @@ def test_candidates_do_not_mix() -> None:
     assert ends == [(0, "stop"), (1, "tool_calls")]
 
 
+def test_sources_come_once_at_the_end() -> None:
+    cited = {"citationMetadata": {"citations": [{"uri": "https://a.example/b"}]}}
+    events = (piece({"text": "a"}, **cited), piece({"text": "b"}, finishReason="STOP", **cited))
+    assert deltas(*events)[-1] == ({"citations": [{"uri": "https://a.example/b"}]}, "stop")
+
+
 def test_stop_on_every_event_ends_nothing_early() -> None:
     ends = [
         end for _, end in deltas(piece({"text": "a"}, finishReason="STOP"), piece({"text": "b"}, finishReason="STOP"))
