@@ -23,6 +23,7 @@ _RENAMED = {
 # Many clients always send these zeros, which mean "off"; models without the feature refuse even a zero.
 _OFF_AT_ZERO = ("presence_penalty", "frequency_penalty", "top_logprobs")
 _STOP_LIMIT = 5  # GenerationConfig.stopSequences
+_SEED_LIMIT = 1 << 31  # an int32; OpenAI's have 64 bits
 
 
 def take_config(fields: Json, google: Json, model: str) -> Json:
@@ -41,6 +42,9 @@ def _take_renamed(fields: Json) -> Json:
     for name in _OFF_AT_ZERO:
         if fields.get(name) == 0:
             del fields[name]
+    seed = fields.get("seed")
+    if isinstance(seed, int) and not -_SEED_LIMIT <= seed < _SEED_LIMIT:
+        raise Inexpressible("Gemini takes seeds of 32 bits.", param="seed")
     return {theirs: fields.pop(ours) for ours, theirs in _RENAMED.items() if ours in fields}
 
 

@@ -110,14 +110,14 @@ _MESSAGES: dict[str, dict[str, str]] = {
         "temperature": "float",
         "topP": "float",
         "topK": "float",
-        "candidateCount": "int",
-        "maxOutputTokens": "int",
+        "candidateCount": "int32",
+        "maxOutputTokens": "int32",
         "stopSequences": "string[]",
         "responseLogprobs": "bool",
-        "logprobs": "int",
+        "logprobs": "int32",
         "presencePenalty": "float",
         "frequencyPenalty": "float",
-        "seed": "int",
+        "seed": "int32",
         "responseMimeType": "string",
         "responseSchema": "Schema",
         "responseJsonSchema": "any",
@@ -133,7 +133,7 @@ _MESSAGES: dict[str, dict[str, str]] = {
     },
     "ThinkingConfig": {
         "includeThoughts": "bool",
-        "thinkingBudget": "int",
+        "thinkingBudget": "int32",
         "thinkingLevel": "THINKING_LEVEL_UNSPECIFIED|MINIMAL|LOW|MEDIUM|HIGH|XHIGH",
     },
     "SafetySetting": {"category": "string", "threshold": "string", "method": "string"},
@@ -207,6 +207,8 @@ def _value(kind: str, value: Any, where: str) -> Any:
 def _fits(kind: str, value: Any) -> bool:
     if "|" in kind:
         return isinstance(value, str) and value.upper() in kind.split("|")
+    if kind == "int32":
+        return _fits("int", value) and -(1 << 31) <= value < 1 << 31
     if kind == "bytes":
         return isinstance(value, str) and decoded(value) is not None
     types: dict[str, tuple[type, ...]] = {

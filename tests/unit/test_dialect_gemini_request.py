@@ -185,6 +185,8 @@ def test_service_tier() -> None:
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"stop": list("abcdef")}, "stop"),
         ({"stop": 5}, "stop"),
+        ({"seed": 1 << 31}, "seed"),
+        ({"seed": -(1 << 31) - 1}, "seed"),
         ({"max_tokens": 1, "max_completion_tokens": 2}, "max_tokens"),
         ({"parallel_tool_calls": False}, "parallel_tool_calls"),
         ({"service_tier": "scale"}, "service_tier"),
@@ -238,7 +240,7 @@ def test_the_gemini_api_takes_the_rest_like_vertex_ai() -> None:
     "body",
     [
         {"store": True}, {"service_tier": "scale"}, {"metadata": {"A": "b"}}, {"parallel_tool_calls": False},
-        {"stop": list("abcdef")}, {"modalities": ["audio"]}, {"reasoning_effort": "immense"},
+        {"stop": list("abcdef")}, {"modalities": ["audio"]}, {"reasoning_effort": "immense"}, {"seed": 1 << 40},
         {"response_format": {"type": "grammar"}}, {"logit_bias": {"1": 2}},
     ],
     ids=lambda body: next(iter(body)),
