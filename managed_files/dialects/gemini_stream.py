@@ -1,6 +1,7 @@
 """Gemini's event stream to OpenAI's. Knows when an answer is complete: Gemini sends no `[DONE]`."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from managed_files.dialects.base import NO_ANSWER, Exchange
@@ -60,12 +61,24 @@ class GeminiStream:
         self._model = answer.get("modelVersion") or self._model
         if metadata := answer.get("usageMetadata"):
             self._usage = usage(metadata)
-        choices = [self._read(candidate) for candidate in answer.get("candidates") or ()]
+        candidates = answer.get("candidates") or ()
+        begun = self._begin(candidates)
+        choices = [self._read(candidate) for candidate in candidates]
         if not choices and (reason := block_reason(answer)):
             self._blocked = True
             choices = [_choice(0, {"role": "assistant", "refusal": reason})]
         said = [choice for choice in choices if choice is not None]
-        return self._chunk(said) if said else b""
+        return begun + (self._chunk(said) if said else b"")
+
+    def _begin(self, candidates: Sequence[Json]) -> bytes:
+        """The roles of candidates that begin with probabilities, as OpenAI itself sends them.
+
+        Its SDK counts probabilities twice that come in the first chunk of any choice but the first.
+        """
+        new = [index for one in candidates if (index := one.get("index", 0)) not in self._readers and logprobs(one)]
+        for index in new:
+            self._readers[index] = CandidateReader(index, self._exchange)
+        return self._chunk([_choice(index, {"role": "assistant", "content": ""}) for index in new]) if new else b""
 
     def _read(self, candidate: Json) -> Json | None:
         index = candidate.get("index", 0)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
 
 from managed_files.dialects.base import Exchange
@@ -105,11 +106,21 @@ def test_a_request_with_functions_is_answered_with_function_call() -> None:
 
 def test_probabilities_stand_beside_their_text() -> None:
     result = {"chosenCandidates": [{"token": "a", "logProbability": -1.5}]}
-    (first, _) = chunks(piece({"text": "a"}, logprobsResult=result, finishReason="STOP"))
+    (role, first, _) = chunks(piece({"text": "a"}, logprobsResult=result, finishReason="STOP"))
+    assert role["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     assert first["choices"][0]["logprobs"] == {
         "content": [{"token": "a", "logprob": -1.5, "bytes": [97], "top_logprobs": []}],
         "refusal": None,
     }
+
+
+def test_the_sdk_counts_the_probabilities_of_every_candidate_once() -> None:
+    told = {"logprobsResult": {"chosenCandidates": [{"token": "a", "logProbability": -1.5}]}, "finishReason": "STOP"}
+    state: ChatCompletionStreamState[Any] = ChatCompletionStreamState()
+    for value in chunks(piece({"text": "a"}, **told), piece({"text": "a"}, index=1, **told)):
+        state.handle_chunk(ChatCompletionChunk.model_validate(value))
+    choices = state.current_completion_snapshot.choices
+    assert [len(choice.logprobs.content or ()) for choice in choices if choice.logprobs] == [1, 1]
 
 
 def test_candidates_do_not_mix() -> None:
