@@ -82,6 +82,8 @@ class Relay(Iterator[bytes]):
             self._end(None)
             raise StopIteration from None
         out = self._translator.finish(_CUT if failure else None)
+        if failure is None and (told := _error_event(out)):  # an end like any other, but in the middle of the answer
+            failure = refusal(self._wire, told, self._sent)
         self._end(failure if out else None)  # what is cut off after its last event lacks nothing
         if not out:
             raise StopIteration

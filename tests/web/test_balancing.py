@@ -43,6 +43,12 @@ def test_streams_that_break_midway_count_as_failures(trio: Trio, start: Start) -
     assert trio.calls() == [1, 29]
 
 
+def test_streams_that_only_stop_count_as_failures(trio: Trio, start: Start) -> None:
+    bench = start(trio.pair(FIRST, LAST), allowed_fails=0, cooldown_time=600)
+    told_to_fail(trio.left, status=200, body=b'data: {"choices": []}\n\n')
+    assert [by(bench.chat(PAIR, stream=True))[1] for _ in range(2)] == [LEFT_MODEL, RIGHT_MODEL]
+
+
 def ends_without_a_last_chunk(peer: Peer) -> None:
     peer.receive()
     peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\ndata: [DONE]\n\n\n\r\n")
