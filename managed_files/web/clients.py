@@ -15,8 +15,9 @@ _limited = False
 def limit(listeners: Iterable[socket], seconds: float = IDLE_SECONDS) -> None:
     """Has the kernel keep the time of every client that these listeners will accept, which no request then pays for.
 
-    For a server's master, before it forks. A read or write that takes longer ends as BlockingIOError. What comes over a
-    Unix socket inherits nothing from its listener.
+    For a server's master, before it forks. A read that takes longer ends as BlockingIOError, and so does a write of
+    which nothing was taken: who reads nothing of a stream is given up on after two or three times as long, since the
+    kernel then finds room for a little more. What comes over a Unix socket inherits nothing from its listener.
     """
     global _limited
     waiting = list(listeners)
