@@ -1,7 +1,8 @@
-"""What a client may call a file. Pure."""
+"""What a client may call a file, and how that is said in a header. Pure."""
 
 import re
 import unicodedata
+from urllib.parse import quote
 
 from managed_files.errors import InvalidRequest
 
@@ -28,6 +29,14 @@ def clean_filename(sent: str) -> str:
     if any(letter in _DIRECTION_MARKS or unicodedata.category(letter) in _FORBIDDEN_CATEGORIES for letter in name):
         raise _refused("holds control characters or marks that turn the reading direction", name)
     return name
+
+
+def as_parameters(name: str) -> dict[str, str]:
+    """The name as parameters of Content-Disposition, which holds ASCII only: RFC 6266, appendix D."""
+    if name.isascii():
+        return {"filename": name}
+    plain = "".join(letter if letter.isascii() else "_" for letter in name)
+    return {"filename": plain, "filename*": f"UTF-8''{quote(name, safe='')}"}
 
 
 def _refused(why: str, name: str = "") -> InvalidRequest:

@@ -11,6 +11,7 @@ from managed_files.services.files import Content, Files
 from managed_files.web import forms
 from managed_files.web.auth import Authenticator
 from managed_files.web.checks import checked, idempotency_key
+from managed_files.web.filenames import as_parameters
 from managed_files.web.shapes import file_object, page
 
 
@@ -67,7 +68,7 @@ def blueprint(auth: Authenticator, files: Files, max_file_bytes: int) -> Bluepri
 
 def _sent(found: Content) -> Response:
     response = Response(found.pieces, content_type="application/octet-stream")
-    response.headers.set("Content-Disposition", "attachment", filename=found.file.filename)
+    response.headers.set("Content-Disposition", "attachment", **as_parameters(found.file.filename))
     if found.file.batch_id is None:  # what is merged while it is sent may still break, and then must not look whole
         response.headers["Content-Length"] = str(found.file.bytes)
     return response

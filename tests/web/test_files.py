@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from werkzeug.http import parse_options_header
 
 from managed_files.ids import new_file_id
 from managed_files.sandbox.faults import Fault
@@ -128,19 +129,16 @@ def test_an_unknown_cursor_lists_nothing(bench: Bench) -> None:
     ("targets", "purpose"), [(GEMINI, "user_data"), (f"{GPT}, {GEMINI}", "user_data"), (GPT, "vision")]
 )
 def test_content_comes_from_a_provider_that_gives_it_back(targets: str, purpose: str, bench: Bench) -> None:
-    file_id = bench.stored(targets, purpose=purpose, filename="rés.pdf")
+    file_id = bench.stored(targets, purpose=purpose)
     answer = bench.call("GET", f"/v1/files/{file_id}/content")
-    assert (
-        answer.status_code,
-        answer.data,
-        answer.content_length,
-        "attachment" in answer.headers["Content-Disposition"],
-    ) == (
-        200,
-        CONTENT,
-        len(CONTENT),
-        True,
-    )
+    assert (answer.status_code, answer.data, answer.content_length) == (200, CONTENT, len(CONTENT))
+
+
+@pytest.mark.parametrize("name", ["paper 1.pdf", "rés.pdf", '文 "😀".pdf'])
+def test_content_comes_under_the_files_name(name: str, bench: Bench) -> None:
+    file_id = bench.stored(GEMINI, filename=name.replace('"', "%22"))
+    header = bench.call("GET", f"/files/{file_id}/content").headers["Content-Disposition"]
+    assert (parse_options_header(header), header.isascii()) == (("attachment", {"filename": name}), True)
 
 
 # The last one breaks after the head of its answer and before the first byte of the file.
