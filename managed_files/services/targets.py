@@ -11,7 +11,8 @@ def targets(
 ) -> list[Deployment]:
     """The deployments behind `target_model_names`: public names or `provider/model` as the configuration has it.
 
-    Pure. Raises InvalidRequest naming the first entry that is unknown or not allowed, and those that are.
+    What is both means the public name: a file goes to no account that nobody named. Pure. Raises
+    InvalidRequest naming the first entry that is unknown or not allowed, and those that are.
     """
     allowed = [deployment for deployment in deployments if caller.may_use(deployment.model_group)]
     known = ", ".join(dict.fromkeys(deployment.model_group for deployment in allowed)) or "none"
@@ -23,7 +24,8 @@ def targets(
         )
     found: list[Deployment] = []
     for name in wanted:
-        matching = [item for item in allowed if name in (item.model_group, item.target)]
+        matching = [item for item in allowed if name == item.model_group]
+        matching = matching or [item for item in allowed if name == item.target]
         if not matching:
             raise InvalidRequest(
                 f"target_model_names: {name[:200]!r} is not a model that this key may use. Allowed: {known}.",

@@ -131,6 +131,15 @@ def test_targets_in_the_address_for_curl(query: str, bench: Bench) -> None:
     assert (answer.status_code, bench.stand_ins.counts()) == (200, ONE_EACH)
 
 
+def test_a_public_name_that_is_also_anothers_model_means_the_public_one(url: str, stand_ins: StandIns) -> None:
+    entries = stand_ins.entries()
+    entries[3]["model_name"] = "gpt-4o-mini"  # which is OpenAI's model behind the first entry
+    bench = Bench(settings_for(url, stand_ins, entries), stand_ins)
+    answer = bench.upload("gpt-4o-mini")
+    bench.close()
+    assert (answer.status_code, stand_ins.counts()) == (200, {"openai": 0, "azure": 1, "google": 0})
+
+
 def test_default_targets(url: str, stand_ins: StandIns) -> None:
     bench = Bench(settings_for(url, stand_ins, default_target_model_names=[AZURE]), stand_ins)
     answers = [bench.upload("").status_code, bench.upload(GPT).status_code]
