@@ -28,6 +28,15 @@ def new_part_id() -> str:
     return PART_ID_PREFIX + "".join(secrets.choice(_SMALL) for _ in range(_LENGTH))
 
 
+def name_mark(file_id: str) -> str:
+    """How a copy's name begins at a provider where it is found again by that.
+
+    Not with the id itself: models see the name and say it, and the chat that goes on from such an answer would be
+    refused, as it is for ids of ours in a text.
+    """
+    return f"mf_{file_id.removeprefix(FILE_ID_PREFIX)}_"
+
+
 def is_file_id(text: str) -> bool:
     """Whether the whole text has the shape of one of our ids (it need not exist)."""
     return _FILE_ID.fullmatch(text) is not None

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from managed_files.dialects.anthropic_types import for_anthropic
+from managed_files.ids import name_mark
 from managed_files.providers.anthropic_batches import AnthropicBatches
 from managed_files.providers.base import ChatEndpoint, Provider
 from managed_files.providers.multipart import MultipartFile
@@ -31,7 +32,7 @@ _NOT_IN_A_NAME = re.compile(r'[<>:"|?*\\/\x00-\x1f]')
 class Anthropic(Provider):
     """One request stores a file, which can be used at once and is never given back.
 
-    Anthropic chooses the id, so the file is sent under the name `<file id>_<filename>`, by which `find` recognises it.
+    Anthropic chooses the id, so the file is sent under a name by whose `name_mark` `find` recognises it.
     Sources: the `anthropic` package 2.12, and Anthropic's "Files API".
     """
 
@@ -80,7 +81,7 @@ class Anthropic(Provider):
         """Newest first, until files older than `since`."""
         found: list[str] = []
         for page in self._pages():
-            found += [item["id"] for item in page if str(item.get("filename")).startswith(f"{file_id}_")]
+            found += [item["id"] for item in page if str(item.get("filename")).startswith(name_mark(file_id))]
             if _older(page, since):
                 break
         return found
@@ -123,7 +124,7 @@ class Anthropic(Provider):
 
 def _name(upload: Upload) -> str:
     """Anthropic refuses names with one of these characters, and long ones; the extension is kept."""
-    name = _NOT_IN_A_NAME.sub("_", f"{upload.file_id}_{upload.filename}")
+    name = _NOT_IN_A_NAME.sub("_", name_mark(upload.file_id) + upload.filename)
     suffix = PurePosixPath(name).suffix[:16]
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - len(suffix)] + suffix
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 from managed_files.errors import ContentUnavailable, ProviderFailed
+from managed_files.ids import name_mark
 from managed_files.providers.base import Provider
 from managed_files.providers.multipart import MultipartFile
 from managed_files.providers.parts import as_file_part
@@ -26,8 +27,8 @@ class OpenAIFiles(Provider):
     """POST/GET/DELETE /files, and the rule by which an interrupted upload is found again.
 
     The provider chooses the id, so a crash after it stored the file and before its answer was written down would leave
-    a copy that nobody knows of. Hence the file is sent under the name `<file id>_<filename>`: `find` recognises it in
-    the account's list. The extension stays the last one, because OpenAI tells the file's type by it.
+    a copy that nobody knows of. Hence the file is sent under a name that begins with `name_mark`: `find` recognises
+    it in the account's list. The extension stays the last one, because OpenAI tells the file's type by it.
     """
 
     dialect = "openai"
@@ -59,7 +60,7 @@ class OpenAIFiles(Provider):
         size = upload.source.size()
         if size is None:  # a chunked form is known to be accepted by OpenAI only: wait for the length instead
             size = upload.source.wait()
-        name = f"{upload.file_id}_{upload.filename}"
+        name = name_mark(upload.file_id) + upload.filename
         form = MultipartFile(self.fields(upload), "file", name, upload.mime_type, reader, size)
         headers = {**self.headers(), "Content-Type": form.content_type}
         return self._copy(upload, self.wire.call("POST", self.url("files"), headers=headers, body=form))
@@ -79,7 +80,7 @@ class OpenAIFiles(Provider):
         while True:
             answer = self._listed(query)
             page = [item for item in listed(answer) if item["id"] not in seen]
-            found += [item["id"] for item in page if str(item.get("filename")).startswith(f"{file_id}_")]
+            found += [item["id"] for item in page if str(item.get("filename")).startswith(name_mark(file_id))]
             if not page or answer.get("has_more") is False or older(page, since):
                 return found
             seen.update(item["id"] for item in page)

@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from managed_files.ids import name_mark
 from tests.contract.aimock import AiMock
 from tests.gateway import Bench
 
@@ -22,7 +23,7 @@ def test_a_form_arrives_byte_for_byte(gateway: Bench, emulator: AiMock, filename
     file_id = gateway.stored("openai", data=data, filename=filename, purpose="assistants")
 
     read = emulator.understood()
-    name = f"{file_id}_{filename}"
+    name = name_mark(file_id) + filename
     assert {name: read[name] for name in ("filename", "bytes", "sha256", "purpose")} == {
         "filename": name,
         "bytes": len(data),

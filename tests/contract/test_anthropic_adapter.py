@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from managed_files.errors import ProviderFailed
+from managed_files.ids import name_mark
 from managed_files.providers.anthropic import Anthropic
 from managed_files.records import Account, Copy, CopyState, Deployment
 from managed_files.sandbox.faults import Fault
@@ -42,12 +43,12 @@ def sent(bench: AnthropicBench, **params: Any) -> dict[str, str]:
         ("paper.pdf", "paper.pdf"),
         ('a<b>c:d"e|f?g*h\\i.pdf', "a_b_c_d_e_f_g_h_i.pdf"),
         ("üñí 😀.pdf", "üñí 😀.pdf"),
-        ("x" * 300 + ".pdf", "x" * 210 + ".pdf"),
-        ("x." + "y" * 300, "x." + "y" * 196 + "." + "y" * 15),
+        ("x" * 300 + ".pdf", "x" * 215 + ".pdf"),
+        ("x." + "y" * 300, "x." + "y" * 201 + "." + "y" * 15),
     ],
 )
 def test_a_name_is_made_fit(bench: AnthropicBench, filename: str, stored: str) -> None:
-    assert stored_name(bench, filename) == f"{FILE_ID}_{stored}"
+    assert stored_name(bench, filename) == name_mark(FILE_ID) + stored
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_a_lost_file_is_found_on_any_page(bench: AnthropicBench, version: str, m
 def test_looking_ends_at_files_that_are_too_old(bench: AnthropicBench, moment: str, pages: int) -> None:
     files = [
         {"id": "file_2", "filename": "other", "created_at": "2030-01-01T00:00:01Z"},
-        {"id": "file_1", "filename": f"{FILE_ID}_a", "created_at": moment},
+        {"id": "file_1", "filename": f"{name_mark(FILE_ID)}a", "created_at": moment},
         "junk",
     ]
     bench.sandbox.inject(Fault("GET", "/v1/files$", status=200, body={"data": files, "next_page": "page_1"}))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from managed_files.errors import ProviderFailed
+from managed_files.ids import name_mark
 from managed_files.sandbox.faults import Fault
 from tests.contract.benches import FILE_ID, MistralBench, sending
 
@@ -39,7 +40,7 @@ def test_an_upload_is_found_on_a_later_page(mistral: MistralBench) -> None:
     remote_id = mistral.provider.upload(upload).remote_id
     others = [{"id": str(number), "filename": "other.pdf", "created_at": 2**40} for number in range(100)]
     mistral.sandbox.inject(Fault("GET", "/v1/files$", status=200, body={"data": others}))
-    pages = [{"data": [{"id": remote_id, "filename": f"{FILE_ID}_paper.pdf", "created_at": 1}]}, {"data": []}]
+    pages = [{"data": [{"id": remote_id, "filename": f"{name_mark(FILE_ID)}paper.pdf", "created_at": 1}]}, {"data": []}]
     for page in pages:
         mistral.sandbox.inject(Fault("GET", "/v1/files$", status=200, body=page))
 
@@ -51,7 +52,7 @@ def test_an_upload_is_found_on_a_later_page(mistral: MistralBench) -> None:
 
 def test_a_server_without_pages_is_asked_twice(mistral: MistralBench) -> None:
     mistral.uploaded()
-    body = {"data": [{"id": "u-1", "filename": f"{FILE_ID}_paper.pdf"}]}
+    body = {"data": [{"id": "u-1", "filename": f"{name_mark(FILE_ID)}paper.pdf"}]}
     mistral.sandbox.inject(Fault("GET", "/v1/files$", status=200, body=body, times=None))
 
     assert mistral.provider.find(FILE_ID) == ["u-1"]

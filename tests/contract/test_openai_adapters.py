@@ -9,13 +9,14 @@ import pytest
 
 from managed_files.batch_records import EMBEDDINGS
 from managed_files.errors import ContentUnavailable, ProviderFailed
+from managed_files.ids import name_mark
 from managed_files.providers import registry
 from managed_files.records import Account, CopyState, Deployment
 from managed_files.sandbox.azure import AzureSandbox
 from managed_files.sandbox.faults import Fault
 from tests.contract.benches import FILE_ID, AzureBench, Bench, OpenAIBench, sending
 
-OTHER_ID = "file-mf-" + "b" * 32
+OURS, ANOTHERS = f"{name_mark(FILE_ID)}a.pdf", f"{name_mark('file-mf-' + 32 * 'b')}a.pdf"
 
 
 class OldResource(AzureSandbox):
@@ -73,8 +74,8 @@ def form_fields(bench: Bench) -> list[str]:
 def test_find_reads_every_page(openai: OpenAIBench) -> None:
     answering(
         openai,
-        listed(("f4", f"{FILE_ID}_a.pdf", 4), ("f3", "other.pdf", 3), has_more=True),
-        listed(("f2", f"{FILE_ID}_a.pdf", 2), ("f1", f"{OTHER_ID}_a.pdf", 1), has_more=False),
+        listed(("f4", OURS, 4), ("f3", "other.pdf", 3), has_more=True),
+        listed(("f2", OURS, 2), ("f1", ANOTHERS, 1), has_more=False),
     )
 
     found = openai.provider.find(FILE_ID)
@@ -83,14 +84,14 @@ def test_find_reads_every_page(openai: OpenAIBench) -> None:
 
 
 def test_find_stops_at_files_that_are_too_old(openai: OpenAIBench) -> None:
-    answering(openai, listed(("f4", f"{FILE_ID}_a.pdf", 400), ("f3", "other.pdf", 300), has_more=True))
+    answering(openai, listed(("f4", OURS, 400), ("f3", "other.pdf", 300), has_more=True))
 
     assert (openai.provider.find(FILE_ID, 350), len(openai.sandbox.requests)) == (["f4"], 1)
 
 
 @pytest.mark.parametrize("has_more", [{}, {"has_more": True}], ids=str)
 def test_find_ends_at_a_server_that_knows_no_pages(openai: OpenAIBench, has_more: dict[str, Any]) -> None:
-    page = listed(("f1", "other.pdf", 100), ("f2", f"{FILE_ID}_a.pdf", 200), **has_more)
+    page = listed(("f1", "other.pdf", 100), ("f2", OURS, 200), **has_more)
     answering(openai, page, page)
 
     assert openai.provider.find(FILE_ID, 150) == ["f2"]
@@ -104,7 +105,7 @@ def test_a_server_without_a_files_api_holds_nothing(openai: OpenAIBench, status:
 
 
 def test_a_page_that_vanished_is_not_the_end(openai: OpenAIBench) -> None:
-    answering(openai, listed(("f1", f"{FILE_ID}_a.pdf", 1), has_more=True))
+    answering(openai, listed(("f1", OURS, 1), has_more=True))
     openai.sandbox.inject(Fault("GET", "/v1/files$", status=404))
 
     with pytest.raises(ProviderFailed):
@@ -125,7 +126,7 @@ def test_the_life_of_a_file_is_passed_on(openai: OpenAIBench) -> None:
     copy = openai.provider.upload(replace(sending(openai.spooled()), expires_after=7200))
 
     stored = openai.sandbox.files[copy.stored_id]
-    assert (copy.expires_at, stored.filename) == (stored.created_at + 7200, f"{FILE_ID}_paper.pdf")
+    assert (copy.expires_at, stored.filename) == (stored.created_at + 7200, f"{name_mark(FILE_ID)}paper.pdf")
 
 
 @pytest.mark.parametrize(

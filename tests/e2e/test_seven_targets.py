@@ -15,7 +15,7 @@ from tests import files
 from tests.contract import benches
 from tests.contract.bench import Bench
 from tests.e2e import gateway as gateways
-from tests.e2e.calls import ask, stream_text, upload
+from tests.e2e.calls import ask, question, stream_text, talk, upload
 from tests.e2e.conftest import NewDatabase
 from tests.e2e.gateway import MASTER_KEY, Gateway
 from tests.sdk import openai_at
@@ -105,6 +105,14 @@ def test_every_model_answers_about_the_file_by_its_one_id(client: OpenAI, world:
     paper = files.pdf()
     file = upload(client, paper, target_model_names=TARGETS)
     assert [name for name in TARGETS if paper.sha256 in ask(client, name, file.id)] == TARGETS
+
+
+def test_a_chat_goes_on_from_what_a_model_said_of_the_file(client: OpenAI, world: World) -> None:
+    file = upload(client, target_model_names=TARGETS)
+    for name in TARGETS:
+        said = {"role": "assistant", "content": ask(client, name, file.id)}
+        assert "paper" in said["content"]
+        assert talk(client, name, [*question(file.id), said, {"role": "user", "content": "And?"}])
 
 
 def test_every_model_streams_what_it_answers(client: OpenAI, world: World) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from managed_files.ids import new_file_id
+from managed_files.ids import name_mark, new_file_id
 from managed_files.sandbox.faults import Fault
 from managed_files.services.reconciler import Report
 from tests.gateway import AZURE, CONTENT, GEMINI, GPT, Bench, StandIns, file_part, form, left_at_openai, settings_for
@@ -36,7 +36,8 @@ def test_a_crash_before_the_answer_was_written_down(bench: Bench, sql: Sql) -> N
     file_id = bench.stored(f"{GPT}, {GEMINI}")
     sql(CRASHED)
     sql(UNKNOWN)
-    names = (f"x{file_id}_paper.pdf", f"{file_id}paper.pdf", f"{new_file_id()}_paper.pdf", "paper.pdf")
+    mark = name_mark(file_id)
+    names = (f"x{mark}paper.pdf", f"{mark[:-1]}paper.pdf", f"{name_mark(new_file_id())}paper.pdf", "paper.pdf")
     strangers = [left_at_openai(bench.stand_ins, name) for name in names]
     first = bench.gateway.reconciler.run_once()
     left = list(bench.stand_ins.openai.files), bench.stand_ins.counts()["google"], sql(ROWS)
@@ -56,7 +57,7 @@ def test_a_leftover_that_shows_itself_late_is_found_by_the_second_look(bench: Be
     sql(CRASHED)
     sql(UNKNOWN)
     first = bench.gateway.reconciler.run_once()
-    left_at_openai(bench.stand_ins, f"{file_id}_paper.pdf")
+    left_at_openai(bench.stand_ins, f"{name_mark(file_id)}paper.pdf")
     sql(DUE)
     second = bench.gateway.reconciler.run_once()
     assert (first, second, bench.stand_ins.counts(), sql(ROWS)) == (

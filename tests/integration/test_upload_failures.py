@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from managed_files.ids import name_mark
 from managed_files.sandbox.faults import Fault
 from tests.gateway import CONTENT, GEMINI, GPT, TARGETS, Bench, form, left_at_openai
 from tests.gateway_fixtures import Sql
@@ -88,7 +89,7 @@ def test_what_a_cut_attempt_stores_late_is_looked_for(bench: Bench, sql: Sql) ->
     bench.stand_ins.openai.inject(Fault(path=OPENAI, cut="mid_body"))
     file_id = bench.stored(GPT)
     kept = list(bench.stand_ins.openai.files)
-    left_at_openai(bench.stand_ins, f"{file_id}_paper.pdf")
+    left_at_openai(bench.stand_ins, f"{name_mark(file_id)}paper.pdf")
     sql("UPDATE copies SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL")
     bench.gateway.reconciler.run_once()
     waiting = sql("SELECT state, next_attempt_at FROM copies")
@@ -99,7 +100,7 @@ def test_a_refusal_hides_no_cut_attempt_before_it(bench: Bench, sql: Sql) -> Non
     bench.stand_ins.openai.inject(Fault(path=OPENAI, cut="mid_body"))
     bench.stand_ins.openai.inject(Fault(path=OPENAI, status=400))
     status, waiting = bench.upload(GPT).status_code, sql("SELECT state, file_id FROM copies")
-    left_at_openai(bench.stand_ins, f"{waiting[0][1]}_paper.pdf")
+    left_at_openai(bench.stand_ins, f"{name_mark(waiting[0][1])}paper.pdf")
     rows = settled(bench, sql)
     assert (status, waiting[0][0], rows, bench.stand_ins.counts()) == (400, "deleting", [(0, 0, 0)], NONE)
 
@@ -117,7 +118,7 @@ def test_a_delete_hides_no_cut_attempt_before_it(bench: Bench, sql: Sql) -> None
     bench.stand_ins.openai.inject(Fault(path=OPENAI, cut="mid_body"))
     file_id = bench.stored(GPT)
     deleted = bench.call("DELETE", f"/files/{file_id}").status_code, bench.stand_ins.counts()
-    left_at_openai(bench.stand_ins, f"{file_id}_paper.pdf")
+    left_at_openai(bench.stand_ins, f"{name_mark(file_id)}paper.pdf")
     sql("UPDATE copies SET look_at = now()")
     assert (deleted, settled(bench, sql), bench.stand_ins.counts()) == ((200, NONE), [(0, 0, 0)], NONE)
 
