@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
-from email.utils import parsedate
 from http import HTTPStatus
 from typing import Any
 
@@ -27,6 +26,7 @@ _SPENT = frozenset(
 )
 _CREDENTIAL = re.compile(r"\b(?:sk|gsk|xai|ya29|eyJ)[-._\w][\w.*+/=-]{6,}|\bAIza[\w-]{8,}|(?<=Bearer )[\w.+/=-]{8,}")
 _SHORTEST_SECRET = 4
+_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")  # RFC 9110, 5.6.7
 
 
 def refusal(
@@ -105,8 +105,8 @@ def _retry_after(headers: Mapping[str, str], fields: Mapping[str, Any]) -> str |
     milliseconds = _number(headers.get("retry-after-ms", ""))
     if milliseconds is not None:
         return str(math.ceil(milliseconds / 1000))
-    header = headers.get("retry-after", "")
-    if parsedate(header) and _number(header) is None:
+    header = headers.get("retry-after", "").strip()
+    if _DATE.fullmatch(header):
         return header
     said = [header, *(str(item["retryDelay"]).removesuffix("s") for item in _details(fields, "retryDelay"))]
     seconds = next((number for number in map(_number, said) if number is not None), None)
