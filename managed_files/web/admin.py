@@ -72,10 +72,10 @@ def blueprint(auth: Authenticator, keys: KeyRepository) -> Blueprint:
     @routes.get("/key/info")
     @auth.required
     def info(caller: Caller) -> Response:
-        """Any key may ask about itself; admins about every key."""
-        named = request.args.get("key") if caller.admin else None
-        wanted = digest_of(named) if named else auth.credentials().digest
-        rows = keys.page(key_digest=wanted, limit=1)
+        """Any key may ask about itself; admins about every key. For others another key does not exist."""
+        own, named = auth.credentials().digest, request.args.get("key")
+        wanted = digest_of(named) if named else own
+        rows = keys.page(key_digest=wanted, limit=1) if caller.admin or wanted == own else []
         if not rows:
             raise NotFound("There is no such key in the table of keys.", param="key")
         return jsonify(key=rows[0]["token"], info=_shape(rows[0]))

@@ -28,8 +28,10 @@ def test_nulls_are_as_good_as_nothing(bench: Bench) -> None:
 
 def test_a_key_may_ask_about_itself_and_no_other(bench: Bench) -> None:
     mine, other = bench.key("me"), bench.key("other")
-    answers = [bench.call("GET", f"/key/info?key={other}", key).json or {} for key in (mine, MASTER_KEY)]
-    assert [answer["info"]["user_id"] for answer in answers] == ["me", "other"]
+    asked = [("", mine), (f"?key={mine}", mine), (f"?key={other}", MASTER_KEY), (f"?key={other}", mine)]
+    answers = [bench.call("GET", f"/key/info{query}", key) for query, key in asked]
+    told = [(answer.json or {}).get("info", {}).get("user_id", answer.status_code) for answer in answers]
+    assert told == ["me", "me", "other", 404]
 
 
 def test_the_master_key_is_in_no_table(bench: Bench) -> None:
