@@ -1,5 +1,6 @@
 """The routes of /files. Reads, calls, shapes, returns."""
 
+import time
 from functools import partial
 from typing import Any
 
@@ -29,7 +30,7 @@ def blueprint(auth: Authenticator, files: Files, max_file_bytes: int) -> Bluepri
     routes = Blueprint("files", __name__)
 
     def shaped(caller: Caller, file: File) -> dict[str, Any]:
-        return file_object(file, partial(files.model_names, caller))
+        return file_object(file, partial(files.model_names, caller), time.time())
 
     @routes.post("/files")
     @auth.required

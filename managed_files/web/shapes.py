@@ -1,6 +1,7 @@
 """OpenAI's objects as the gateway answers them. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from managed_files.batch_records import Batch
@@ -8,10 +9,12 @@ from managed_files.records import Copy, CopyState, File
 from managed_files.services.batches.ending import FINAL, shown
 
 ModelNames = Callable[[Copy], list[str]]
+_EXPIRED = "The provider keeps files no longer than until expires_at. Upload the file again."
 
 
-def file_object(file: File, model_names: ModelNames) -> dict[str, Any]:
-    """OpenAI's File, and `copies` beside it. `expires_at` is left out when there is none."""
+def file_object(file: File, model_names: ModelNames, now: float) -> dict[str, Any]:
+    """OpenAI's File, and `copies` beside it. `expires_at` is left out when there is none. `now` in Unix seconds."""
+    copies = [_at(now, copy) for copy in file.copies]
     shape: dict[str, Any] = {
         "id": file.id,
         "object": "file",
@@ -19,8 +22,8 @@ def file_object(file: File, model_names: ModelNames) -> dict[str, Any]:
         "created_at": file.created_at,
         "filename": file.filename,
         "purpose": file.purpose,
-        "status": status(file.copies),
-        "copies": [_copy(copy, model_names) for copy in file.copies],
+        "status": status(copies),
+        "copies": [_copy(copy, model_names) for copy in copies],
     }
     return shape if file.expires_at is None else shape | {"expires_at": file.expires_at}
 
@@ -52,6 +55,12 @@ def page(items: list[dict[str, Any]], has_more: bool) -> dict[str, Any]:
 def model(name: str, created: int) -> dict[str, Any]:
     """OpenAI's Model. `created`: Unix seconds since when this gateway serves it."""
     return {"id": name, "object": "model", "created": created, "owned_by": "managed-files"}
+
+
+def _at(now: float, copy: Copy) -> Copy:
+    """A copy that its provider has let expire is of no use any more, though its row may say that it is ready."""
+    over = copy.state is CopyState.READY and copy.expires_at is not None and copy.expires_at <= now
+    return replace(copy, state=CopyState.FAILED, error=_EXPIRED) if over else copy
 
 
 def _copy(copy: Copy, model_names: ModelNames) -> dict[str, Any]:

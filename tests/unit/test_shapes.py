@@ -14,7 +14,7 @@ def copy(state: CopyState, error: str | None = None) -> Copy:
 
 def test_file_object_shows_copies_but_no_account_or_remote_id() -> None:
     file = File("file-mf-x", "me", "team", "a.pdf", "user_data", "application/pdf", 10, 3, 20, (copy(READY),))
-    assert shapes.file_object(file, lambda _: ["gpt"]) == {
+    assert shapes.file_object(file, lambda _: ["gpt"], 98) == {
         "id": "file-mf-x",
         "object": "file",
         "bytes": 3,
@@ -27,9 +27,16 @@ def test_file_object_shows_copies_but_no_account_or_remote_id() -> None:
     }
 
 
+def test_a_copy_that_expired_at_its_provider_is_not_ready() -> None:
+    file = File("file-mf-x", "me", None, "a.pdf", "user_data", "application/pdf", 10, 3, None, (copy(READY),))
+    told = shapes.file_object(file, lambda _: [], 99)
+    assert (told["status"], told["copies"][0]["state"], told["copies"][0]["expires_at"]) == ("error", "failed", 99)
+    assert "Upload the file again" in told["copies"][0]["error"]
+
+
 def test_expires_at_is_left_out_when_there_is_none() -> None:
     file = File("file-mf-x", "me", None, "a.pdf", "user_data", "application/pdf", 10, 3)
-    assert "expires_at" not in shapes.file_object(file, lambda _: [])
+    assert "expires_at" not in shapes.file_object(file, lambda _: [], 98)
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,8 @@ def test_an_expired_copy_is_as_none_but_others_go_on(bench: Bench, sql: Sql) -> 
     file_id = bench.stored(f"{GPT}, {GEMINI}")
     sql("UPDATE copies SET expires_at = now() - interval '1 second' WHERE provider = 'openai'")
     answers = [bench.chat(model, file_part(file_id)).status_code for model in (GPT, GEMINI)]
-    assert answers == [400, 200]
+    told = (bench.call("GET", f"/files/{file_id}").json or {})["copies"]
+    assert (answers, [copy["state"] for copy in told]) == ([400, 200], ["failed", "ready"])
 
 
 def test_a_model_without_a_copy_is_told_which_models_have_one(bench: Bench) -> None:
