@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from managed_files.errors import ContentUnavailable, Forbidden, NotFound, ProviderFailed
+from managed_files.ids import is_file_id
 from managed_files.records import Caller, Copy, CopyState, Deployment, File, FormField, FormFile
 from managed_files.services.attempt import Tools
 from managed_files.services.batches.batches import Batches
@@ -58,7 +59,7 @@ class Files:
 
     def get(self, caller: Caller, file_id: str) -> File:
         """Raises NotFound."""
-        file = self._repository.get(file_id, caller)
+        file = self._repository.get(file_id, caller) if is_file_id(file_id) else None
         if file is None:
             raise no_such_file(file_id)
         return file

@@ -177,4 +177,4 @@ ODD_PATHS: list[Callable[[str], str]] = [
 @pytest.mark.parametrize("path", range(len(ODD_PATHS)))
 def test_odd_ids_are_not_found(path: int, bench: Bench) -> None:
     answer: Any = bench.call("GET", ODD_PATHS[path](bench.stored(GPT)))
-    assert 400 <= answer.status_code < 500
+    assert (answer.status_code, "error" in answer.json) == (404, True)
