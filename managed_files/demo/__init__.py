@@ -35,8 +35,8 @@ def demo(host: str, port: int, workers: int, threads: int) -> int:
         command, environment = gunicorn(host, port, workers, threads)
         environment |= {"MANAGED_FILES_CONFIG": str(config), "MANAGED_FILES_DATA_DIR": str(folder)}
         environment.pop("DATABASE_URL", None)  # a demo does not write into a real database
-        told = story(_reachable(host), port, entries)
-        return _run_to_the_end(command, environment, _reachable(host), port, told)
+        told = story(reachable(host), port, entries)
+        return _run_to_the_end(command, environment, reachable(host), port, told)
 
 
 def _configuration(entries: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,9 +46,11 @@ def _configuration(entries: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _reachable(host: str) -> str:
-    """An address at which this machine reaches a server that listens on `host`."""
-    return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - nothing binds here
+def reachable(host: str) -> str:
+    """An address at which this machine reaches a server that listens on `host`, as a URL spells it."""
+    bare = host.strip("[]")
+    address = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(bare, bare)  # noqa: S104 - nothing binds here
+    return f"[{address}]" if ":" in address else address
 
 
 @contextmanager
@@ -81,7 +83,7 @@ def _run_to_the_end(command: list[str], environment: dict[str, str], host: str, 
 def _serves(process: subprocess.Popen[bytes], host: str, port: int) -> bool:
     """Waits until the gateway answers that it is ready; False if it ended before."""
     while process.poll() is None:
-        connection = HTTPConnection(_reachable(host).strip("[]"), port, timeout=5)
+        connection = HTTPConnection(host.strip("[]"), port, timeout=5)
         try:
             connection.request("GET", "/health/readiness")
             return connection.getresponse().status == HTTPStatus.OK

@@ -4,7 +4,7 @@ import runpy
 
 import pytest
 
-from managed_files import cli
+from managed_files import cli, demo
 
 
 @pytest.mark.parametrize("arguments", [["--workers", "0"], ["--threads", "0"], ["--port", "70000"], ["--port", "x"]])
@@ -26,3 +26,18 @@ def test_a_demo_takes_no_configuration_as_it_would_not_use_it(capsys: pytest.Cap
     with pytest.raises(SystemExit) as end:
         cli.main(["demo", "--config", "config.yaml"])
     assert (end.value.code, "unrecognized arguments: --config" in capsys.readouterr().err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("0.0.0.0", "127.0.0.1"),  # noqa: S104 - nothing binds here
+        ("", "127.0.0.1"),
+        ("::", "[::1]"),
+        ("[::]", "[::1]"),
+        ("::1", "[::1]"),
+        ("localhost", "localhost"),
+    ],
+)
+def test_a_demo_prints_an_address_that_can_be_pasted(host: str, address: str) -> None:
+    assert demo.reachable(host) == address
