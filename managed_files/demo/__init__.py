@@ -21,6 +21,8 @@ from managed_files.errors import GatewayError
 from managed_files.launch import gunicorn
 
 _ROOT = Path(__file__).resolve().parents[2]
+# What a shell may hold for real accounts: it would be read where an entry of the demo says nothing.
+_REAL = ("DATABASE_URL", "AWS_", "AZURE_", "S3_", "MANAGED_FILES_WEBHOOK_SECRET")
 
 
 def demo(host: str, port: int, workers: int, threads: int) -> int:
@@ -33,8 +35,8 @@ def demo(host: str, port: int, workers: int, threads: int) -> int:
         config.write_text(yaml.safe_dump(_configuration(entries), sort_keys=False), encoding="utf-8")
         config.chmod(0o600)
         command, environment = gunicorn(host, port, workers, threads)
+        environment = _without_accounts(environment)
         environment |= {"MANAGED_FILES_CONFIG": str(config), "MANAGED_FILES_DATA_DIR": str(folder)}
-        environment.pop("DATABASE_URL", None)  # a demo does not write into a real database
         told = story(reachable(host), port, entries)
         return _run_to_the_end(command, environment, reachable(host), port, told)
 
@@ -44,6 +46,10 @@ def _configuration(entries: Mapping[str, Any]) -> dict[str, Any]:
         "model_list": [{"model_name": name, "litellm_params": params} for name, params in entries.items()],
         "general_settings": {"master_key": "sk-1234"},
     }
+
+
+def _without_accounts(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith(_REAL)}
 
 
 def reachable(host: str) -> str:
@@ -58,7 +64,12 @@ def _sandbox() -> Iterator[dict[str, Any]]:
     command = [sys.executable, "-m", "managed_files.sandbox"]
     # A session of its own: Ctrl-C reaches the gateway first, which may still need its providers to finish.
     with subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
-        command, cwd=_ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=_ROOT,
+        env=_without_accounts(os.environ),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as process:
         try:
             facts = process.stdout.readline() if process.stdout else ""

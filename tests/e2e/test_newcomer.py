@@ -13,6 +13,14 @@ import pytest
 
 from tests.e2e.gateway import REPOSITORY, environment, free_port
 
+# What a shell may hold for other programs.
+_FOREIGN = {
+    "AZURE_AD_TOKEN",
+    "AWS_PROFILE",
+    "AWS_BEARER_TOKEN_BEDROCK",
+    "S3_BUCKET_NAME",
+    "MANAGED_FILES_WEBHOOK_SECRET",
+}
 _SNIPPET = re.compile(r"^\S+ - <<'EOF'\n.*?^EOF\n", re.MULTILINE | re.DOTALL)
 _STORY = re.compile(
     r"(?P<id>file-mf-\w{32}) \[\('openai', 'ready'\), \('vertex_ai', 'ready'\)\]\n"
@@ -28,7 +36,12 @@ def demo(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A running demo with a database of its own."""
     command = [sys.executable, "-m", "managed_files", "demo", "--port", str(free_port()), "--data-dir", str(folder)]
     with subprocess.Popen(
-        command, cwd=REPOSITORY, env=environment(), stdout=subprocess.PIPE, text=True, process_group=0
+        command,
+        cwd=REPOSITORY,
+        env=environment(**dict.fromkeys(_FOREIGN, "x")),
+        stdout=subprocess.PIPE,
+        text=True,
+        process_group=0,
     ) as process:
         yield process
         process.terminate()
