@@ -112,7 +112,8 @@ def load(path: Path, catalog: Catalog, environ: Mapping[str, str] = os.environ) 
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}.") from error
+        remedy = "Name one with --config or MANAGED_FILES_CONFIG; config.example.yaml is there to copy."
+        raise ConfigError(f"The configuration file {path} cannot be read: {error.strerror}. {remedy}") from error
     except (
         yaml.YAMLError,
         ValueError,
@@ -149,8 +150,11 @@ def parse(raw: Any, catalog: Catalog, environ: Mapping[str, str] = os.environ) -
 
 
 def _general(given: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """LiteLLM's and twelve-factor variables stand in for what the file leaves out."""
+    """LiteLLM's and twelve-factor variables stand in for what the file leaves out. The folder's goes before the file,
+    for it is also what `--data-dir` sets."""
     values = {key: value for key, value in given.items() if value is not None}
+    if environ.get("MANAGED_FILES_DATA_DIR"):
+        values.pop("data_dir", None)
     for key, variables in {
         "master_key": ("MANAGED_FILES_MASTER_KEY", "LITELLM_MASTER_KEY"),
         "database_url": ("DATABASE_URL",),

@@ -175,6 +175,11 @@ def test_general_settings_come_before_the_environment() -> None:
     assert (found.master_key, found.data_dir) == ("of-file", Path("/data"))
 
 
+def test_the_folder_that_a_command_names_comes_before_the_file() -> None:
+    found = parsed(with_general(data_dir="/of-file"), MANAGED_FILES_DATA_DIR="/named")
+    assert found.data_dir == Path("/named")
+
+
 def test_the_secret_of_webhooks_may_come_from_the_environment() -> None:
     assert parsed({"model_list": [GPT]}, MANAGED_FILES_WEBHOOK_SECRET=WHSEC).webhook_secret == WHSEC
 
@@ -239,7 +244,7 @@ def test_a_file_that_is_no_configuration_is_a_config_error(text: str, tmp_path: 
 
 
 def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no\.yaml cannot be read: No such file"):
+    with pytest.raises(ConfigError, match=r"no\.yaml cannot be read: No such file .*\. Name one with --config"):
         load(tmp_path / "no.yaml", CATALOG, {})
 
 
