@@ -39,11 +39,10 @@ def _with_default_command(argv: list[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    stored = argparse.ArgumentParser(add_help=False)
-    stored.add_argument(
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
         "--data-dir", metavar="FOLDER", help="folder of the embedded database (default: .managed-files)"
     )
-    common = argparse.ArgumentParser(add_help=False, parents=[stored])
     common.add_argument("--config", metavar="FILE", help="configuration file (default: config.yaml)")
     listen = argparse.ArgumentParser(add_help=False)
     listen.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -54,8 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     names = parser.add_subparsers(required=True)
     names.add_parser("serve", parents=[common, listen], help="serve (the default)").set_defaults(run=_serve)
-    sandboxed = names.add_parser(
-        "demo", parents=[stored, listen], help="serve with sandbox providers, no account needed"
+    sandboxed = names.add_parser("demo", parents=[listen], help="serve with sandbox providers, no account needed")
+    sandboxed.add_argument(
+        "--data-dir", metavar="FOLDER", help="the demo keeps what it has in demo/ there (default: .managed-files)"
     )
     sandboxed.set_defaults(run=_demo, config=None)
     names.add_parser("migrate", parents=[common], help="bring the database up to date").set_defaults(run=_migrate)

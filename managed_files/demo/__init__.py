@@ -32,7 +32,7 @@ def demo(host: str, port: int, workers: int, threads: int) -> int:
         folder = Path(os.environ.get("MANAGED_FILES_DATA_DIR", ".managed-files")) / "demo"
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "config.yaml"
-        config.write_text(yaml.safe_dump(_configuration(entries), sort_keys=False), encoding="utf-8")
+        config.write_text(yaml.safe_dump(_configuration(entries, folder), sort_keys=False), encoding="utf-8")
         config.chmod(0o600)
         command, environment = gunicorn(host, port, workers, threads)
         environment = _without_accounts(environment)
@@ -41,10 +41,11 @@ def demo(host: str, port: int, workers: int, threads: int) -> int:
         return _run_to_the_end(command, environment, reachable(host), port, told)
 
 
-def _configuration(entries: Mapping[str, Any]) -> dict[str, Any]:
+def _configuration(entries: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The folder is named for commands beside the demo, which are given this file."""
     return {
         "model_list": [{"model_name": name, "litellm_params": params} for name, params in entries.items()],
-        "general_settings": {"master_key": "sk-1234"},
+        "general_settings": {"master_key": "sk-1234", "data_dir": str(folder.resolve())},
     }
 
 

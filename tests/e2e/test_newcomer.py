@@ -98,6 +98,16 @@ def test_the_snippet_of_the_demo_works_for_all_its_models(said: str, tmp_path: P
     assert (len(answers), done.stdout.count("'ready'"), "deleted: True" in done.stdout) == (7, 7, True), done
 
 
+def test_commands_reach_the_demos_database_by_its_configuration(tmp_path: Path) -> None:
+    with demo(tmp_path) as running:
+        said = printed(running)
+        command = [sys.executable, "-m", "managed_files", "keys", "create"]
+        command += ["--config", str(tmp_path / "demo" / "config.yaml")]
+        made = subprocess.run(command, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=True)
+        done = pasted(snippet(said).replace("sk-1234", made.stdout.strip()), tmp_path)
+    assert _STORY.fullmatch(done.stdout), done
+
+
 def test_ctrl_c_ends_the_demo_cleanly(tmp_path: Path) -> None:
     with demo(tmp_path) as running:
         printed(running)
