@@ -28,12 +28,21 @@ _EMBEDDED = "MANAGED_FILES_EMBEDDED_DATABASE"  # tells workers where it is
 _WATCH_SECONDS = 2.0
 log = logging.getLogger("managed_files.serving")
 
+
+def _count(variable: str, usual: int) -> int:
+    """gunicorn would listen with no worker to answer. Raises ValueError, which ends the start."""
+    text = os.environ.get(variable) or str(usual)
+    if text.isdecimal() and len(text) < 6 and int(text) > 0:
+        return int(text)
+    raise ValueError(f"{variable} has to be a number from 1 to 99999, not {text!r}.")
+
+
 _host = os.environ.get("MANAGED_FILES_HOST", "127.0.0.1")
 _name = f"[{_host}]" if ":" in _host and not _host.startswith("[") else _host  # IPv6, as in a URL
-bind = [f"{_name}:{os.environ.get('MANAGED_FILES_PORT', '4000')}"]
-workers = int(os.environ.get("MANAGED_FILES_WORKERS", "1"))
+bind = [f"{_name}:{os.environ.get('MANAGED_FILES_PORT') or '4000'}"]
+workers = _count("MANAGED_FILES_WORKERS", 1)
 worker_class = "managed_files.worker.Worker"
-threads = int(os.environ.get("MANAGED_FILES_THREADS", "1024"))  # one a stream; they exist once they are needed
+threads = _count("MANAGED_FILES_THREADS", 1024)  # one a stream; they exist once they are needed
 worker_connections = threads + 256
 backlog = 2048
 timeout = 60

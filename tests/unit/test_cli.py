@@ -22,6 +22,23 @@ def test_an_address_of_ipv6_needs_no_brackets(host: str, bind: str, monkeypatch:
     assert runpy.run_module("managed_files.serving")["bind"] == [bind]
 
 
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1000000"])
+@pytest.mark.parametrize("variable", ["MANAGED_FILES_WORKERS", "MANAGED_FILES_THREADS"])
+def test_a_number_of_the_environment_that_cannot_be_served_is_named(
+    variable: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(ValueError, match=f"{variable} has to be a number from 1 to 99999, not '{text}'"):
+        runpy.run_module("managed_files.serving")
+
+
+def test_an_empty_variable_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PORT", "WORKERS", "THREADS"):
+        monkeypatch.setenv(f"MANAGED_FILES_{name}", "")
+    found = runpy.run_module("managed_files.serving")
+    assert (found["bind"], found["workers"], found["threads"]) == (["127.0.0.1:4000"], 1, 1024)
+
+
 def test_a_demo_takes_no_configuration_as_it_would_not_use_it(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(["demo", "--config", "config.yaml"])
