@@ -20,6 +20,11 @@ class ChatEndpoint:
     headers: Mapping[str, str] = field(repr=False)
 
 
+def extra_headers(params: Mapping[str, Any]) -> dict[str, str]:
+    """An entry's own `extra_headers`, as texts."""
+    return {name: str(value) for name, value in (params.get("extra_headers") or {}).items()}
+
+
 class Provider(ABC):
     """One account at one provider. Made once per account and process, used by many threads at once.
 

@@ -10,7 +10,7 @@ from managed_files.batch_records import EMBEDDINGS
 from managed_files.dialects.embeddings import CohereEmbeddings, EmbeddingFormat, TitanEmbeddings
 from managed_files.errors import InvalidRequest
 from managed_files.providers.aws_credentials import AwsCredentials, domain
-from managed_files.providers.base import ChatEndpoint
+from managed_files.providers.base import ChatEndpoint, extra_headers
 from managed_files.providers.bedrock_batches import BedrockBatches
 from managed_files.providers.in_bucket import InBucket
 from managed_files.providers.s3 import Bucket, Storage
@@ -113,8 +113,7 @@ class Bedrock(InBucket[Bucket]):
         """The model is one segment of the path, whatever its name holds. With an `api_key` nothing is signed."""
         params, (_, model) = deployment.params, _named(deployment)
         base = params.get("api_base") or params.get("aws_bedrock_runtime_endpoint") or self._host(deployment)
-        extra = {name: str(value) for name, value in (params.get("extra_headers") or {}).items()}
-        headers = {**extra, "Content-Type": "application/json"}
+        headers = {**extra_headers(params), "Content-Type": "application/json"}
         url = f"{base.rstrip('/')}/model/{quote(model, safe='')}/{method}"
         if key := params.get("api_key"):
             return _Endpoint(url, {**headers, "Authorization": f"Bearer {key}"}, None)

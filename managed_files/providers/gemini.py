@@ -1,12 +1,11 @@
 """The Gemini API (Google AI Studio). Knows what an entry may say, and what a file's life there is like."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from managed_files.batch_records import EMBEDDINGS
 from managed_files.dialects.gemini_types import for_gemini
 from managed_files.errors import ProviderFailed
-from managed_files.providers.base import ChatEndpoint, Provider
+from managed_files.providers.base import ChatEndpoint, Provider, extra_headers
 from managed_files.providers.gemini_batches import GeminiBatches
 from managed_files.providers.gemini_files import HOST, File, GeminiFiles, expiry_of, path_of, planned_uri, state_of
 from managed_files.providers.parts import as_file_part
@@ -73,12 +72,12 @@ class Gemini(Provider):
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
         # without alt=sse the stream is one JSON array
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
-        headers = {**self._headers(), **_extra_headers(deployment.params), "Content-Type": "application/json"}
+        headers = {**self._headers(), **extra_headers(deployment.params), "Content-Type": "application/json"}
         return ChatEndpoint(f"{self._files.url(path_of(deployment.model))}:{method}", headers)
 
     def elsewhere(self, deployment: Deployment, endpoint: str) -> ChatEndpoint:
         """Google's OpenAI-compatible paths take the key as a bearer. Source: ai.google.dev, OpenAI compatibility."""
-        extra = {**_extra_headers(self.account.params), **_extra_headers(deployment.params)}
+        extra = {**extra_headers(self.account.params), **extra_headers(deployment.params)}
         headers = {**extra, "Authorization": f"Bearer {self._key()}", "Content-Type": "application/json"}
         return ChatEndpoint(self._files.url(f"openai/{endpoint.removeprefix('/v1/')}"), headers)
 
@@ -103,15 +102,10 @@ class Gemini(Provider):
 
     def _headers(self) -> dict[str, str]:
         """The key goes in a header: addresses end up in logs."""
-        return {"x-goog-api-key": self._key(), **_extra_headers(self.account.params)}
+        return {"x-goog-api-key": self._key(), **extra_headers(self.account.params)}
 
     def _key(self) -> str:
         return str(self.account.params["api_key"])
-
-
-def _extra_headers(params: Mapping[str, Any]) -> dict[str, str]:
-    """The entry's own `extra_headers`."""
-    return {name: str(value) for name, value in (params.get("extra_headers") or {}).items()}
 
 
 def _stored_type(upload: Upload) -> str:

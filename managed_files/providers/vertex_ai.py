@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from managed_files.batch_records import EMBEDDINGS
 from managed_files.dialects.embeddings import VertexEmbeddings
-from managed_files.providers.base import ChatEndpoint
+from managed_files.providers.base import ChatEndpoint, extra_headers
 from managed_files.providers.gcs import Bucket
 from managed_files.providers.google_credentials import GoogleCredentials
 from managed_files.providers.in_bucket import InBucket
@@ -34,7 +34,7 @@ class VertexAI(InBucket[Bucket]):
     parameters = (
         Parameter("vertex_project", env=("VERTEXAI_PROJECT", "GOOGLE_CLOUD_PROJECT"), identity=True),
         Parameter("vertex_location", env=("VERTEXAI_LOCATION", "GOOGLE_CLOUD_LOCATION"), default=DEFAULT_LOCATION),
-        Parameter("vertex_credentials", identity=True, secret=True),
+        Parameter("vertex_credentials", env=("VERTEXAI_CREDENTIALS",), identity=True, secret=True),
         Parameter("gcs_bucket_name", env=("GCS_BUCKET_NAME",), identity=True),
         Parameter("storage_endpoint", env=("STORAGE_EMULATOR_HOST",), default=_STORAGE, identity=True),
         Parameter("api_base"),
@@ -69,7 +69,8 @@ class VertexAI(InBucket[Bucket]):
 
     def _endpoint(self, deployment: Deployment, method: str) -> ChatEndpoint:
         name = f"{place_of(deployment, self._credentials.project)}/{_model(deployment.model)}"
-        headers = {**self._credentials.headers(), "Content-Type": "application/json"}
+        own = extra_headers(deployment.params)
+        headers = {**self._credentials.headers(), **own, "Content-Type": "application/json"}
         return ChatEndpoint(f"{url_of(name, deployment.params)}:{method}", headers)
 
 

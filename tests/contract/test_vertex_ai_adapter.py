@@ -1,5 +1,6 @@
 """Vertex AI's addresses, names and MIME types."""
 
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -54,6 +55,20 @@ def test_the_project_may_come_from_the_credential() -> None:
 
     place = f"projects/{google.project}/locations/us-central1"
     assert endpoint.url == f"http://h/v1/{place}/publishers/google/models/m:generateContent"
+
+
+def test_more_headers_go_with_a_chat() -> None:
+    with GoogleSandbox() as google, closing(Upstream(environ={})) as upstream:
+        provider = adapter(upstream, vertex_credentials=google.service_account_info())
+        params = {"extra_headers": {"X-Vertex-AI-LLM-Request-Type": "shared", "X-Number": 1}}
+        headers = provider.chat(Deployment("g", "t", "m", provider.account, params), stream=False).headers
+
+    assert {**headers, "Authorization": "…"} == {
+        "Authorization": "…",
+        "X-Vertex-AI-LLM-Request-Type": "shared",
+        "X-Number": "1",
+        "Content-Type": "application/json",
+    }
 
 
 @pytest.mark.parametrize(

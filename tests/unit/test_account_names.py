@@ -27,6 +27,11 @@ def test_a_variable_read_by_default_survives_the_rotation_of_its_key() -> None:
     assert account(params, OPENAI_API_KEY="sk-old") == account(params, OPENAI_API_KEY="sk-new")
 
 
+def test_credentials_of_vertex_ai_in_litellms_variable_are_a_reference() -> None:
+    spelled_out = account(VERTEX | {"vertex_credentials": "os.environ/VERTEXAI_CREDENTIALS"}, VERTEXAI_CREDENTIALS="{}")
+    assert account(VERTEX, VERTEXAI_CREDENTIALS="{}") == spelled_out != account(VERTEX)
+
+
 def test_a_reference_and_the_variable_read_by_default_are_one_account() -> None:
     spelled_out = account({"model": "gpt-4o", "api_key": "os.environ/OPENAI_API_KEY"}, OPENAI_API_KEY="sk")
     assert spelled_out == account({"model": "gpt-4o"}, OPENAI_API_KEY="sk")
