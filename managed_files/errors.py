@@ -177,3 +177,13 @@ class ProviderFailed(GatewayError):
         if status is None or status in (401, 403) or not 400 <= status < 500:
             return 502
         return status
+
+
+def no_such_file(file_id: str, param: str = "id") -> NotFound:
+    """The one answer for a file that does not exist and for one that is somebody else's."""
+    return NotFound(f"No such File object: {file_id[:200]}", param=param)
+
+
+def unknown_key() -> Unauthorized:
+    """The one answer for a key that does not exist and for one that is over."""
+    return Unauthorized("Incorrect API key provided, or it has expired or been revoked.")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from managed_files.errors import InvalidRequest, NotFound, Unauthorized
+from managed_files.errors import InvalidRequest, no_such_file, unknown_key
 from managed_files.keys import Credentials
 from managed_files.records import Caller, Copy
 from managed_files.repository import FileRepository
@@ -27,7 +27,7 @@ class Completions:
         ids = list(dict.fromkeys(item.file_id for item in found if item.managed))
         caller, files = self._repository.caller_and_files(credentials.digest, credentials.master_user, ids)
         if caller is None:
-            raise Unauthorized("Incorrect API key provided, or it has expired or been revoked.")
+            raise unknown_key()
         self._check(found, files, caller)
         in_order = {file_id: files[file_id] for file_id in ids if file_id in files}
         return self._dispatch.answer(Asked(body, found, in_order), caller, fallbacks)
@@ -36,7 +36,7 @@ class Completions:
         for item in found:
             foreign_allowed = not item.managed and self._allow_provider_file_ids and caller.admin
             if item.file_id not in files and not foreign_allowed:
-                raise NotFound(f"No such File object: {item.file_id[:200]}", param=item.param)
+                raise no_such_file(item.file_id, item.param)
 
 
 def _without_fallbacks(body: dict[str, Any]) -> tuple[dict[str, Any], list[str] | None]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from managed_files.errors import ContentUnavailable, Forbidden, NotFound, ProviderFailed
+from managed_files.errors import ContentUnavailable, Forbidden, ProviderFailed, no_such_file
 from managed_files.ids import is_file_id
 from managed_files.records import Caller, Copy, CopyState, Deployment, File, FormField, FormFile
 from managed_files.services.attempt import Tools
@@ -12,11 +12,6 @@ from managed_files.services.batches.storing import BatchUploads
 from managed_files.services.deletion import GRACE
 from managed_files.services.receiving import Receiving
 from managed_files.services.targets import storing, targets
-
-
-def no_such_file(file_id: str, param: str = "id") -> NotFound:
-    """The one answer for a file that does not exist and for one that is somebody else's."""
-    return NotFound(f"No such File object: {file_id[:200]}", param=param)
 
 
 @dataclass(frozen=True, slots=True)

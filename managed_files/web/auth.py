@@ -5,13 +5,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from managed_files.errors import Forbidden, Unauthorized
+from managed_files.errors import Forbidden, Unauthorized, unknown_key
 from managed_files.keys import Credentials, KeyRepository, digest
 from managed_files.records import Caller
 from managed_files.web.incoming import incoming
 
 MASTER_USER = "default_user_id"  # the name under which LiteLLM files what the master key does
-_UNKNOWN = "Incorrect API key provided, or it has expired or been revoked."
 
 
 class Authenticator:
@@ -37,7 +36,7 @@ class Authenticator:
             return Caller(credentials.master_user, admin=True)
         caller = self._keys.find(credentials.digest)
         if caller is None:
-            raise Unauthorized(_UNKNOWN)
+            raise unknown_key()
         return caller
 
     def required(self, view: Callable[..., Any]) -> Callable[..., Any]:

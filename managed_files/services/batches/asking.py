@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from managed_files.batch_records import CHAT, LineResult, Run
-from managed_files.errors import GatewayError, NotFound, ProviderFailed, Unavailable
+from managed_files.errors import GatewayError, ProviderFailed, Unavailable, no_such_file
 from managed_files.providers.batches import refused
 from managed_files.records import Deployment
 from managed_files.repository import FileRepository
@@ -65,7 +65,7 @@ class Asking:
         files = self.files.files_of_caller(ids, run.caller) if ids else {}
         for item in found:
             if item.file_id not in files:
-                raise NotFound(f"No such File object: {item.file_id[:200]}", param=item.param)
+                raise no_such_file(item.file_id, item.param)
         return Asked(body, found, files)
 
 

@@ -7,7 +7,7 @@ from itertools import chain
 
 from managed_files.batch_records import Batch, NewBatch, Once
 from managed_files.batch_repository import BatchRepository
-from managed_files.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from managed_files.errors import Conflict, Forbidden, InvalidRequest, NotFound, no_such_file
 from managed_files.fanout import Fanout, Outcome
 from managed_files.ids import new_batch_id, new_part_id
 from managed_files.records import Caller, File
@@ -71,7 +71,7 @@ class Batches:
         seconds = window(request.completion_window)
         file = self._files.get(request.input_file_id, caller)
         if file is None:
-            raise NotFound(f"No such File object: {request.input_file_id[:200]}", param="input_file_id")
+            raise no_such_file(request.input_file_id, "input_file_id")
         inputs = chosen(request, self._repository.inputs(file.id), caller)
         batch = NewBatch(
             new_batch_id(),
@@ -88,7 +88,7 @@ class Batches:
         if not self._repository.create(batch, {item.number: new_part_id() for item in inputs}, asked):
             if earlier := self._made_before(caller, asked):
                 return earlier
-            raise NotFound(f"No such File object: {file.id}", param="input_file_id")
+            raise no_such_file(file.id, "input_file_id")
         self._looked_after(batch.id)
         return self._found(caller, batch.id)
 

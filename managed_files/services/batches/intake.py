@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from managed_files.batch_lines import Findings, Line, LineChecker, dumped
 from managed_files.batch_records import CHAT, BatchLimits
-from managed_files.errors import InvalidRequest, TooLarge
+from managed_files.errors import InvalidRequest, TooLarge, no_such_file
 from managed_files.providers.base import Provider
 from managed_files.providers.batches import keyed
 from managed_files.records import Caller, Copy, Deployment
@@ -137,7 +137,7 @@ class Intake:
     def _copies(self, item: Reference) -> tuple[Copy, ...]:
         """A provider's own id belongs to a chat that an admin sends, where somebody sees what comes of it."""
         if not item.managed or item.file_id not in self._files:
-            raise InvalidRequest(f"No such File object: {item.file_id[:200]}", param=item.param)
+            raise InvalidRequest(no_such_file(item.file_id).message, param=item.param)
         return self._files[item.file_id]
 
     def _native(
