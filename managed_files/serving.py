@@ -67,7 +67,7 @@ def on_starting(server: Any) -> None:
         os.environ[MIGRATED] = url
     except GatewayError as error:
         sys.exit(f"managed-files: {error.message}")
-    _warn_about_keys(settings.master_key, server.cfg.address)
+    warn_about_keys(settings.master_key, server.cfg.address)
     log.info("serving %s on %s", ", ".join(sorted({d.model_group for d in settings.deployments})), bind[0])
 
 
@@ -128,7 +128,7 @@ def _leave(*_: object) -> None:
     os._exit(0)
 
 
-def _warn_about_keys(master_key: str | None, address: list[Any]) -> None:
+def warn_about_keys(master_key: str | None, address: list[Any]) -> None:
     """A key that anybody would try first is no protection once others can reach the port."""
     if master_key is None:
         log.warning("general_settings.master_key is not set: only keys made with `keys create` work")
