@@ -12,7 +12,7 @@ from managed_files.ids import name_mark
 from managed_files.providers.anthropic_batches import AnthropicBatches
 from managed_files.providers.base import ChatEndpoint, Provider
 from managed_files.providers.multipart import MultipartFile
-from managed_files.providers.parts import as_file_part
+from managed_files.providers.parts import as_typed_file_part
 from managed_files.providers.wire import Wire
 from managed_files.records import Account, Copy, CopyState, Deployment, Parameter, Upload
 from managed_files.upstream import Upstream
@@ -69,9 +69,7 @@ class Anthropic(Provider):
 
     def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
         """`file.format` tells the dialect which block the file belongs in: the client's word, or what is stored."""
-        resolved = as_file_part(part, copy.stored_id)
-        resolved["file"].setdefault("format", copy.mime_type)
-        return resolved
+        return as_typed_file_part(part, copy)
 
     def delete(self, remote_id: str) -> None:
         url = self._url(f"files/{quote(remote_id, safe='')}")

@@ -8,7 +8,7 @@ from managed_files.errors import ProviderFailed
 from managed_files.providers.base import ChatEndpoint, Provider, extra_headers
 from managed_files.providers.gemini_batches import GeminiBatches
 from managed_files.providers.gemini_files import HOST, File, GeminiFiles, expiry_of, path_of, planned_uri, state_of
-from managed_files.providers.parts import as_file_part
+from managed_files.providers.parts import as_typed_file_part
 from managed_files.providers.wire import Wire
 from managed_files.records import Account, Copy, CopyState, Deployment, Parameter, Upload
 from managed_files.upstream import Upstream
@@ -52,9 +52,7 @@ class Gemini(Provider):
 
     def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
         """`file.format` is the MIME type that goes with the URI: the client's own word, or what is stored."""
-        resolved = as_file_part(part, copy.stored_id)
-        resolved["file"].setdefault("format", copy.mime_type)
-        return resolved
+        return as_typed_file_part(part, copy)
 
     def delete(self, remote_id: str) -> None:
         self._files.delete(remote_id)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from managed_files.errors import ProviderFailed
 from managed_files.providers.base import Provider
-from managed_files.providers.parts import as_file_part
+from managed_files.providers.parts import as_typed_file_part
 from managed_files.records import Copy, CopyState, Upload
 
 
@@ -51,9 +51,7 @@ class InBucket(Provider, Generic[B]):
 
     def resolve(self, copy: Copy, part: dict[str, Any]) -> dict[str, Any]:
         """`file.format` is the MIME type that goes with every use: the client's own word, or what is stored."""
-        resolved = as_file_part(part, copy.stored_id)
-        resolved["file"].setdefault("format", copy.mime_type)
-        return resolved
+        return as_typed_file_part(part, copy)
 
     def delete(self, remote_id: str) -> None:
         self.store().delete(remote_id)
