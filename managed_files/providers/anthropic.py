@@ -13,7 +13,7 @@ from managed_files.providers.anthropic_batches import AnthropicBatches
 from managed_files.providers.base import ChatEndpoint, Provider
 from managed_files.providers.multipart import MultipartFile
 from managed_files.providers.parts import as_typed_file_part
-from managed_files.providers.wire import Wire
+from managed_files.providers.wire import Wire, timeout_in
 from managed_files.records import Account, Copy, CopyState, Deployment, Parameter, Upload
 from managed_files.upstream import Upstream
 
@@ -48,7 +48,7 @@ class Anthropic(Provider):
 
     def __init__(self, account: Account, upstream: Upstream):
         super().__init__(account, upstream)
-        self._wire = Wire(self.name, upstream, float(account.params.get("timeout") or 600))
+        self._wire = Wire(self.name, upstream, timeout_in(account.params))
         extra = account.params.get("extra_headers")
         self._batches = AnthropicBatches(self._wire, self._url, lambda: self._chat_headers(extra))
 

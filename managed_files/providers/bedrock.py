@@ -14,7 +14,7 @@ from managed_files.providers.base import ChatEndpoint, extra_headers
 from managed_files.providers.bedrock_batches import BedrockBatches
 from managed_files.providers.in_bucket import InBucket
 from managed_files.providers.s3 import Bucket, Storage
-from managed_files.providers.wire import Wire
+from managed_files.providers.wire import Wire, timeout_in
 from managed_files.records import Account, Deployment, Parameter
 from managed_files.upstream import Upstream
 
@@ -73,7 +73,7 @@ class Bedrock(InBucket[Bucket]):
     def __init__(self, account: Account, upstream: Upstream):
         super().__init__(account, upstream)
         params = account.params
-        wire = Wire(self.name, upstream, float(params.get("timeout") or 600))
+        wire = Wire(self.name, upstream, timeout_in(params))
         self._credentials = AwsCredentials(params, self.name, wire)
         own = _of_the_bucket(params)
         storing = AwsCredentials(own, self.name, wire) if own else self._credentials

@@ -9,7 +9,7 @@ from managed_files.providers.base import ChatEndpoint, Provider, extra_headers
 from managed_files.providers.gemini_batches import GeminiBatches
 from managed_files.providers.gemini_files import HOST, File, GeminiFiles, expiry_of, path_of, planned_uri, state_of
 from managed_files.providers.parts import as_typed_file_part
-from managed_files.providers.wire import Wire
+from managed_files.providers.wire import Wire, timeout_in
 from managed_files.records import Account, Copy, CopyState, Deployment, Parameter, Upload
 from managed_files.upstream import Upstream
 
@@ -34,7 +34,7 @@ class Gemini(Provider):
 
     def __init__(self, account: Account, upstream: Upstream):
         super().__init__(account, upstream)
-        self._wire = Wire(self.name, upstream, float(account.params.get("timeout") or 600))
+        self._wire = Wire(self.name, upstream, timeout_in(account.params))
         self._files = GeminiFiles(account.params.get("api_base") or HOST, self._wire, self._headers)
         self._batches = GeminiBatches(account.name, self._files, self._wire, self._headers)
 

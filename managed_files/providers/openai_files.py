@@ -10,7 +10,7 @@ from managed_files.ids import name_mark
 from managed_files.providers.base import Provider
 from managed_files.providers.multipart import MultipartFile
 from managed_files.providers.parts import as_file_part
-from managed_files.providers.wire import Wire
+from managed_files.providers.wire import Wire, timeout_in
 from managed_files.records import Account, Copy, CopyState, Upload
 from managed_files.upstream import Upstream
 
@@ -38,7 +38,7 @@ class OpenAIFiles(Provider):
 
     def __init__(self, account: Account, upstream: Upstream):
         super().__init__(account, upstream)
-        self.wire = Wire(self.name, upstream, float(account.params.get("timeout") or 600))
+        self.wire = Wire(self.name, upstream, timeout_in(account.params))
 
     @abstractmethod
     def url(self, path: str, **query: str) -> str:

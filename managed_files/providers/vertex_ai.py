@@ -10,7 +10,7 @@ from managed_files.providers.google_credentials import GoogleCredentials
 from managed_files.providers.in_bucket import InBucket
 from managed_files.providers.vertex_batches import VertexBatches
 from managed_files.providers.vertex_places import DEFAULT_LOCATION, place_of, url_of
-from managed_files.providers.wire import Wire
+from managed_files.providers.wire import Wire, timeout_in
 from managed_files.records import Account, Deployment, Parameter
 from managed_files.upstream import Upstream
 
@@ -44,7 +44,7 @@ class VertexAI(InBucket[Bucket]):
         super().__init__(account, upstream)
         params = account.params
         self._credentials = GoogleCredentials(params.get("vertex_credentials"), self.name, upstream)
-        wire = Wire(self.name, upstream, float(params.get("timeout") or 600))
+        wire = Wire(self.name, upstream, timeout_in(params))
         endpoint = params.get("storage_endpoint") or _STORAGE
         location = params.get("gcs_bucket_name")
         self._own = Bucket(endpoint, location, wire, self._credentials.headers) if location else None

@@ -14,7 +14,13 @@ _HARMLESS = ("accept", "content-", "x-upload-content-", "x-goog-upload-", "x-goo
 _NO_HEADERS: Mapping[str, str] = {}
 _LONGEST_ERROR = 64 * 1024
 _QUICK = ("GET", "HEAD", "DELETE")
+_TIMEOUT = 600.0
 PATIENCE = 30.0  # seconds of silence after a look-up, a delete, a log-in: no provider has to think about them for long
+
+
+def timeout_in(params: Mapping[str, Any]) -> float:
+    """Seconds of silence after which a call is given up: an entry's `timeout`, or the default."""
+    return float(params.get("timeout") or _TIMEOUT)
 
 
 class Wire:

@@ -19,14 +19,13 @@ from managed_files.dialects.embeddings import Native
 from managed_files.dialects.registry import DIALECTS
 from managed_files.errors import Inexpressible, InvalidRequest
 from managed_files.providers.base import Provider
-from managed_files.providers.wire import Wire
+from managed_files.providers.wire import Wire, timeout_in
 from managed_files.records import Copy, Deployment
 from managed_files.services.references import Path, Reference, rewritten
 from managed_files.services.relay import Done, Relay, error_in, refusal
 from managed_files.services.routing import NO_COPY, usable
 from managed_files.upstream import Upstream, pieces
 
-_TIMEOUT = 600.0  # seconds without a byte from the provider
 _LOOKED_AT = 256  # bytes
 
 
@@ -181,7 +180,7 @@ def _top_level(param: str, body: Mapping[str, Any]) -> str:
 def timeout_of(deployment: Deployment, stream: bool) -> float:
     """Seconds without a byte after which a chat is given up: the entry's `timeout`, or `stream_timeout`."""
     params = deployment.params
-    return float((stream and params.get("stream_timeout")) or params.get("timeout") or _TIMEOUT)
+    return float((stream and params.get("stream_timeout")) or timeout_in(params))
 
 
 def _whole(answer: Response, dialect: Dialect, exchange: Exchange, wire: Wire) -> bytes:
