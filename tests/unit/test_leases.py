@@ -3,7 +3,8 @@
 import threading
 from collections.abc import Sequence
 
-from managed_files.services.leases import LeaseKeeper
+from managed_files.services.leases import LEASE, LeaseKeeper
+from managed_files.settings import Settings
 
 
 class Table:
@@ -38,3 +39,8 @@ def test_what_is_held_twice_is_renewed_until_both_are_through() -> None:
     for thread in set(threading.enumerate()) - before:
         thread.join(10)
     assert (set(map(tuple, table.renewed)), set(threading.enumerate()) - before) == ({("a",)}, set())
+
+
+def test_what_crashed_is_over_within_a_minute() -> None:
+    """The lease may just have been renewed; then another node takes the lead, and has its first pass."""
+    assert LEASE + 2 * Settings().reconcile_interval <= 60

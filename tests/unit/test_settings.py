@@ -249,8 +249,10 @@ def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
 
 
 def test_no_secret_shows_in_a_repr() -> None:
-    raw = one(api_key="s3cret") | {"general_settings": {"master_key": "s3cret", "database_url": "s3cret"}}
-    assert "s3cret" not in repr(parsed(raw))
+    secrets = {"master_key": "s3cret", "database_url": "s3cret", "webhook_secret": WHSEC}
+    raw = one(api_key="s3cret") | {"general_settings": secrets, "environment_variables": {"KEY": "s3cret"}}
+    shown = repr(parsed(raw))
+    assert ("s3cret" in shown, WHSEC in shown) == (False, False)
 
 
 KEYS = """model_list model_name litellm_params params model general_settings environment_variables api_key api_base
