@@ -196,12 +196,13 @@ def test_the_pause_between_attempts_doubles_with_jitter_up_to_an_hour(bench: Ben
     bench.stand_ins.openai.inject(Fault(method="DELETE", path="/v1/files", status=500, times=None))
     bench.call("DELETE", f"/files/{file_id}")
     pauses: list[float] = []
-    for attempts in (0, 1, 2, 3, 40):
+    for attempts in (0, 1, 2, 3, *[40] * 6):
         sql("UPDATE copies SET next_attempt_at = now(), attempts = %s", attempts)
         bench.gateway.reconciler.run_once()
         pauses += [float(row[0]) for row in sql("SELECT extract(epoch FROM next_attempt_at - now()) FROM copies")]
-    expected = [5, 10, 20, 40, 3600]
-    assert [0.7 < pause / middle < 1.26 for pause, middle in zip(pauses, expected, strict=True)] == [True] * 5
+    expected, hours = [5, 10, 20, 40, *[3600] * 6], pauses[4:]
+    near = [0.7 < pause / middle < 1.26 for pause, middle in zip(pauses, expected, strict=True)]
+    assert (near, max(hours) - min(hours) > 36) == ([True] * 10, True)
 
 
 def test_two_at_once_do_no_copy_twice(bench: Bench, url: str, stand_ins: StandIns, sql: Sql) -> None:
