@@ -1,8 +1,8 @@
 """A bounded thread pool for one process. Does not know what it runs."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from threading import Lock
@@ -35,11 +35,6 @@ class Fanout:
     def submit(self, task: Callable[[], T]) -> Future[Outcome[T]]:
         """Starts one task. The future's result() never raises what the task raised: it is in the outcome."""
         return self._threads().submit(copy_context().run, _caught, task)
-
-    def run(self, tasks: Mapping[str, Callable[[], T]]) -> Iterator[tuple[str, Outcome[T]]]:
-        """Starts every task now; iterating waits, and yields each name with its outcome as tasks finish."""
-        names = {self.submit(task): name for name, task in tasks.items()}
-        return ((names[future], future.result()) for future in as_completed(names))
 
     def close(self) -> None:
         """Waits for the running tasks and ends the threads. Tasks that have not begun are run as well."""

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import partial
 
@@ -28,8 +28,8 @@ def test_outcomes_hold_values_and_errors(fanout: Fanout) -> None:
     def fail() -> int:
         raise failure
 
-    outcomes = dict(fanout.run({"good": lambda: 1, "bad": fail}))
-    assert outcomes == {"good": Outcome(value=1), "bad": Outcome(error=failure)}
+    good, bad = fanout.submit(lambda: 1), fanout.submit(fail)
+    assert (good.result(), bad.result()) == (Outcome(value=1), Outcome(error=failure))
 
 
 def test_even_an_exit_is_an_outcome(fanout: Fanout) -> None:
@@ -37,22 +37,10 @@ def test_even_an_exit_is_an_outcome(fanout: Fanout) -> None:
     assert isinstance(error, SystemExit)
 
 
-def test_no_tasks_give_no_outcomes(fanout: Fanout) -> None:
-    assert list(fanout.run({})) == []
-
-
-def test_tasks_start_before_anyone_iterates(fanout: Fanout) -> None:
+def test_a_task_starts_before_anyone_waits(fanout: Fanout) -> None:
     started = threading.Event()
-    fanout.run({"task": started.set})
+    fanout.submit(started.set)
     assert started.wait(30)
-
-
-def test_outcomes_come_as_tasks_finish(fanout: Fanout) -> None:
-    gate = threading.Event()
-    outcomes = fanout.run({"slow": lambda: gate.wait(30), "quick": lambda: True})
-    first = next(outcomes)[0]
-    gate.set()
-    assert (first, next(outcomes)[0]) == ("quick", "slow")
 
 
 def test_tasks_run_side_by_side_up_to_the_bound(fanout: Fanout) -> None:
@@ -63,9 +51,8 @@ def test_tasks_run_side_by_side_up_to_the_bound(fanout: Fanout) -> None:
         names.add(threading.current_thread().name)
         together.wait()
 
-    tasks: dict[str, Callable[[], None]] = {str(number): meet for number in range(12)}
-    errors = [outcome.error for _, outcome in fanout.run(tasks)]
-    assert (errors, len(names)) == ([None] * 12, 4)
+    begun = [fanout.submit(meet) for _ in range(12)]
+    assert ([future.result().error for future in begun], len(names)) == ([None] * 12, 4)
 
 
 def test_context_is_carried_over_and_counters_add_up(fanout: Fanout) -> None:
@@ -76,8 +63,8 @@ def test_context_is_carried_over_and_counters_add_up(fanout: Fanout) -> None:
         tracing.current().upstream_calls += 1
         return _CITY.get()
 
-    cities = [outcome.value for _, outcome in fanout.run({"a": task, "b": task})]
-    assert (cities, trace.upstream_calls) == (["Brno", "Brno"], 2)
+    begun = [fanout.submit(task) for _ in range(2)]
+    assert ([future.result().value for future in begun], trace.upstream_calls) == (["Brno", "Brno"], 2)
 
 
 def test_a_task_cannot_change_its_starters_context(fanout: Fanout) -> None:
@@ -95,7 +82,8 @@ def test_no_thread_before_the_first_task() -> None:
 def test_close_waits_for_what_was_started() -> None:
     fanout = Fanout(max_threads=1)
     done: list[int] = []
-    fanout.run({str(number): partial(done.append, number) for number in range(5)})
+    for number in range(5):
+        fanout.submit(partial(done.append, number))
     fanout.close()
     assert done == [0, 1, 2, 3, 4]
 
