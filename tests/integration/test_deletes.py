@@ -117,6 +117,15 @@ def test_the_audit_trail_tells_who_did_what(bench: Bench, sql: Sql) -> None:
     ]
 
 
+def test_the_audit_trail_tells_whose_life_ended(bench: Bench, sql: Sql) -> None:
+    file_id = bench.stored(GPT, bench.key("owner"))
+    sql("UPDATE files SET expires_at = now()")
+    bench.gateway.reconciler.run_once()
+    assert sql("SELECT actor, action, detail ->> 'owner' FROM audit WHERE subject = %s ORDER BY id", file_id)[1:] == [
+        ("reconciler", "file.expire", "owner")
+    ]
+
+
 def test_two_deletes_at_once_are_one(bench: Bench, sql: Sql) -> None:
     file_id = bench.stored(GPT)
     second: list[int] = []
