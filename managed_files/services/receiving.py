@@ -86,8 +86,6 @@ class Receiving:
         fields = parse_fields(self._fields, self._query)
         if self._spool is None:
             raise InvalidRequest("The form has no file. Send it as the part named 'file'.", param="file")
-        if not self._spool.head:
-            raise InvalidRequest("The file is empty. Send at least one byte.", param="file")
         self._spool.finish()
         if fields.purpose == "batch":
             self._discard()

@@ -81,7 +81,7 @@ class _Form:
         if self._max_file_bytes is not None and self._file_bytes > self._max_file_bytes:
             raise _too_large(self._max_file_bytes)
         if not self._file_bytes and not event.more_data:
-            raise InvalidRequest("The file is empty.", param="file")
+            raise InvalidRequest("The file is empty. Send at least one byte.", param="file")
         if event.data:
             yield event.data
 

@@ -65,7 +65,7 @@ def test_a_wrong_content_type(gateway: Gateway, path: str) -> None:
 
 
 def test_an_empty_file(client: OpenAI, providers: Providers) -> None:
-    with pytest.raises(BadRequestError, match="empty"):
+    with pytest.raises(BadRequestError, match=r"The file is empty\. Send at least one byte"):
         upload(client, files.Sample("empty.pdf", "", "", b""))
     assert left(client, providers) == ({}, [])
 
