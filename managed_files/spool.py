@@ -23,13 +23,13 @@ class Spool:
 
     `expected`: bytes that the request promises, or None. A reader opened before the end believes that promise (it may
     stand in a Content-Length) and keeps back the last byte until the promise has come true, so that a wrong one can
-    never look like a complete file at the other end. `directory` should be on a disk: the bytes never stay in memory.
+    never look like a complete file at the other end. The bytes are where the system keeps temporary files (TMPDIR).
     Raises Unavailable.
     """
 
-    def __init__(self, expected: int | None = None, directory: str | None = None):
+    def __init__(self, expected: int | None = None):
         try:
-            self._file = tempfile.TemporaryFile(buffering=0, dir=directory)  # noqa: SIM115 - close() ends it
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - close() ends it
         except OSError as error:
             raise Unavailable(_NO_ROOM) from error
         self._changed = Condition()

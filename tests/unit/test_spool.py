@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -189,8 +190,9 @@ def test_full_disk_is_said_to_the_client_and_the_readers(spool: Spool, monkeypat
     assert [error_of(lambda: spool.write(b"x")), error_of(lambda: spool.open().read(1))] == [Unavailable, SpoolBroken]
 
 
-def test_where_no_file_can_be_made_the_gateway_is_unavailable(tmp_path: Path) -> None:
-    assert error_of(lambda: Spool(directory=str(tmp_path / "nothing"))) is Unavailable
+def test_where_no_file_can_be_made_the_gateway_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nothing"))
+    assert error_of(Spool) is Unavailable
 
 
 def test_slice_is_one_body_of_known_length(spool: Spool) -> None:
