@@ -73,6 +73,7 @@ class FileRepository:
         return _first(self._db.read(self._sql["file_of_idempotency_key"], {"owner": owner, "key": key}))
 
     def renew_leases(self, ids: Sequence[str], lease: float) -> None:
+        """These uploads count as alive for `lease` more seconds; one that was given up does not any more."""
         self._db.write(self._sql["renew_leases"], {"ids": list(ids), "lease": lease})
 
     def record_copy(self, copy: Copy, *, look_for_twin: bool = False) -> CopyState:
@@ -143,12 +144,13 @@ class FileRepository:
         """Drops the rows of deleted files without copies."""
         self._db.write(self._sql["forget_files"])
 
-    def note_error(self, copy: Copy, error: str, delay: float | None = None) -> None:
-        """Why the last attempt failed; `delay` seconds to the next one, or as the back-off has set it."""
-        params = {"file_id": copy.file_id, "account": copy.account, "error": storable(error[:500]), "delay": delay}
+    def note_error(self, copy: Copy, error: str) -> None:
+        """Why the last attempt failed. The next one comes when the back-off has set it."""
+        params = {"file_id": copy.file_id, "account": copy.account, "error": storable(error[:500])}
         self._db.write(self._sql["note_copy_error"], params)
 
     def end_processing(self, copy: Copy, state: CopyState, error: str | None = None) -> None:
+        """Its provider has finished: `ready`, or `failed` because of `error`. Changes `processing` copies only."""
         params = {"file_id": copy.file_id, "account": copy.account, "state": state, "error": storable(error)}
         self._db.write(self._sql["end_processing"], params)
 

@@ -88,12 +88,8 @@ DELETE FROM batch_results USING doomed
 WHERE batch_results.batch_id = doomed.batch_id AND batch_results.number = doomed.number;
 
 -- name: note_copy_error
--- Why the last attempt at a waiting copy failed; the next one comes in `delay` seconds if given.
-UPDATE copies SET
-    error = %(error)s,
-    next_attempt_at = CASE
-        WHEN %(delay)s::float8 IS NULL THEN next_attempt_at ELSE now() + %(delay)s * interval '1 second'
-    END
+-- Why the last attempt at a waiting copy failed; the next one is in the row already.
+UPDATE copies SET error = %(error)s
 WHERE file_id = %(file_id)s AND account = %(account)s;
 
 -- name: end_look
