@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from managed_files.batch_records import CHAT, EMBEDDINGS, RESPONSES
 from managed_files.errors import ProviderFailed
-from managed_files.providers.base import ChatEndpoint
+from managed_files.providers.base import ChatEndpoint, extra_headers
 from managed_files.providers.openai_batches import OpenAIBatches
 from managed_files.providers.openai_files import OpenAIFiles, with_query
 from managed_files.records import Account, Copy, Deployment, Parameter, Upload
@@ -53,9 +53,10 @@ class Azure(OpenAIFiles):
         return self._url(self._version, path, query)
 
     def headers(self) -> dict[str, str]:
-        if token := self.account.params.get("azure_ad_token"):
-            return {"Authorization": f"Bearer {token}"}
-        return {"api-key": str(self.account.params.get("api_key") or "")}
+        params = self.account.params
+        if token := params.get("azure_ad_token"):
+            return {"Authorization": f"Bearer {token}", **extra_headers(params)}
+        return {"api-key": str(params.get("api_key") or ""), **extra_headers(params)}
 
     def fields(self, upload: Upload) -> dict[str, str]:
         """The dated API knows no `expires_after`; the gateway ends the file's life itself."""
@@ -88,7 +89,8 @@ class Azure(OpenAIFiles):
         version, path = str(deployment.params.get("api_version") or self._version), endpoint.removeprefix("/v1/")
         dated = f"deployments/{quote(deployment.model, safe='')}/{path}"
         url = self._url(version, path if self._is_v1(version) else dated, {})
-        return ChatEndpoint(url, {**self.headers(), "Content-Type": "application/json"})
+        headers = {**self.headers(), **extra_headers(deployment.params), "Content-Type": "application/json"}
+        return ChatEndpoint(url, headers)
 
     def _is_v1(self, version: str) -> bool:
         return version in _V1 or self.account.params["api_base"].rstrip("/").endswith("/openai/v1")

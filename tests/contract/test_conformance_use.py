@@ -3,6 +3,7 @@
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,6 +106,15 @@ def test_a_chat_call_reaches_the_provider(chat_bench: Bench, stream: bool) -> No
 
     content_type = chat_bench.stream_type if stream else "application/json"
     assert (answer.status_code, answer.headers["Content-Type"].partition(";")[0]) == (200, content_type)
+
+
+def test_an_entrys_own_headers_go_with_its_chats(chat_bench: Bench) -> None:
+    usual = chat_bench.deployment()
+    entry = replace(usual, params={**usual.params, "extra_headers": {"X-Team": 7}})
+
+    headers = chat_bench.provider.chat(entry, stream=False).headers
+
+    assert {name.lower(): value for name, value in headers.items()}["x-team"] == "7"
 
 
 # secrets and threads
