@@ -50,11 +50,12 @@ def test_keys_without_a_team_share_nothing(bench: Bench) -> None:
 
 
 def test_a_strangers_file_as_cursor_lists_nothing(bench: Bench) -> None:
-    theirs = bench.stored(GPT, bench.key("owner"))
     stranger = bench.key("stranger")
     bench.stored(GPT, stranger)
-    answers = [bench.call("GET", f"/files?after={one}", stranger) for one in (theirs, new_file_id())]
-    assert [ids(answer) for answer in answers] == [[], []]
+    theirs = bench.stored(GPT, bench.key("owner"))
+    bench.stored(GPT, stranger)
+    queries = [f"after={one}&order={order}" for one in (theirs, new_file_id()) for order in ("desc", "asc")]
+    assert [ids(bench.call("GET", f"/files?{query}", stranger)) for query in queries] == [[], [], [], []]
 
 
 def test_team_mates_see_list_and_use_but_do_not_delete(bench: Bench) -> None:
