@@ -39,6 +39,10 @@ def test_an_empty_variable_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> No
     assert (found["bind"], found["workers"], found["threads"]) == (["127.0.0.1:4000"], 1, 1024)
 
 
+def test_what_runs_has_the_half_minute_that_the_readme_promises() -> None:
+    assert runpy.run_module("managed_files.serving")["graceful_timeout"] == 30
+
+
 def test_a_demo_takes_no_configuration_as_it_would_not_use_it(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(["demo", "--config", "config.yaml"])
