@@ -150,8 +150,10 @@ def parse(raw: Any, catalog: Catalog, environ: Mapping[str, str] = os.environ) -
 
 
 def _general(given: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """LiteLLM's and twelve-factor variables stand in for what the file leaves out. The folder's goes before the file,
-    for it is also what `--data-dir` sets."""
+    """LiteLLM's and twelve-factor variables stand in for what the file leaves out.
+
+    The folder's goes before the file, for it is also what `--data-dir` sets.
+    """
     values = {key: value for key, value in given.items() if value is not None}
     if environ.get("MANAGED_FILES_DATA_DIR"):
         values.pop("data_dir", None)
