@@ -85,18 +85,33 @@ class GeneralSchema(Schema):
         return data | {"default_target_model_names": [name.strip() for name in names.split(",") if name.strip()]}
 
 
+_ALIASES = {
+    "base_url": "api_base",
+    "vertex_ai_credentials": "vertex_credentials",
+    "vertex_ai_location": "vertex_location",
+    "vertex_ai_project": "vertex_project",
+}
+
+
 class EntrySchema(Schema):
-    """One entry of `model_list`; `params` is an alias of `litellm_params`."""
+    """One entry of `model_list`; `params` is an alias of `litellm_params`, and parameters have LiteLLM's aliases."""
 
     model_name = fields.String(required=True, validate=validate.Length(min=1))
     litellm_params = fields.Dict(keys=fields.String(), required=True)
 
     @pre_load
     def alias(self, data: Any, **_: Any) -> Any:
-        """Renames `params`."""
-        if isinstance(data, dict) and "params" in data and "litellm_params" not in data:
-            return {key: value for key, value in data.items() if key != "params"} | {"litellm_params": data["params"]}
+        """Renames; where both names stand, the usual one counts."""
+        entry = _renamed(data, {"params": "litellm_params"})
+        if isinstance(entry, dict) and "litellm_params" in entry:
+            return entry | {"litellm_params": _renamed(entry["litellm_params"], _ALIASES)}
+        return entry
+
+
+def _renamed(data: Any, aliases: Mapping[str, str]) -> Any:
+    if not isinstance(data, dict):
         return data
+    return {name: value for key, value in data.items() if (name := aliases.get(key, key)) == key or name not in data}
 
 
 class ConfigSchema(Schema):

@@ -60,6 +60,21 @@ def test_general_settings_of_litellm_are_read(tmp_path: Path) -> None:
     assert (found.master_key, found.database_url) == ("sk-1234", "postgresql:///files")
 
 
+@pytest.mark.parametrize(
+    ("model", "alias", "name"),
+    [
+        ("gpt-4o", "base_url", "api_base"),
+        ("vertex_ai/gemini", "vertex_ai_project", "vertex_project"),
+        ("vertex_ai/gemini", "vertex_ai_location", "vertex_location"),
+        ("vertex_ai/gemini", "vertex_ai_credentials", "vertex_credentials"),
+    ],
+)
+def test_parameters_have_the_aliases_of_litellm(model: str, alias: str, name: str) -> None:
+    entries = one(model=model, **{alias: "theirs"}), one(model=model, **{alias: "theirs", name: "ours"})
+    found = [parsed(raw, GCS_BUCKET_NAME="bucket").deployments[0].params[name] for raw in entries]
+    assert found == ["theirs", "ours"]
+
+
 def test_params_is_an_alias() -> None:
     raw = {"model_list": [{"model_name": "gpt", "params": GPT["litellm_params"]}]}
     assert parsed(raw).deployments == parsed({"model_list": [GPT]}).deployments
