@@ -7,7 +7,7 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from functools import partial
 
-from managed_files.errors import GatewayError, LengthChanged, ProviderFailed, SpoolBroken
+from managed_files.errors import GatewayError, LengthChanged, ProviderFailed, SpoolBroken, Unavailable
 from managed_files.fanout import Fanout, Outcome
 from managed_files.providers.base import Provider
 from managed_files.records import Copy, CopyState, File, Upload
@@ -55,12 +55,20 @@ class RunningUpload:
     def _send(self, account: str) -> Copy:
         copy, twin = self._stored(self._providers[account])
         self.reached.add(account)
-        state = self._repository.record_copy(copy, look_for_twin=twin)
+        try:
+            state = self._repository.record_copy(copy, look_for_twin=twin)
+        except Unavailable:
+            self._undo(copy)  # whoever reaches the database may have looked for it in vain and dropped its row by now
+            raise
         if state not in (CopyState.READY, CopyState.PROCESSING):
-            with suppress(ProviderFailed):  # its row waits for the reconciler
-                self._providers[account].delete(copy.stored_id)
+            self._undo(copy)
             raise GatewayError("The upload lost its lease and was given up. Send it again.")
         return self._processed(copy) if copy.state is CopyState.PROCESSING else copy
+
+    def _undo(self, copy: Copy) -> None:
+        """Removes what nobody wants any more. Where that fails, its row waits for the reconciler."""
+        with suppress(ProviderFailed):
+            self._providers[copy.account].delete(copy.stored_id)
 
     def _stored(self, provider: Provider) -> tuple[Copy, bool]:
         """The copy, and whether an attempt before it may still leave a twin of it that nobody has seen yet."""
