@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import wait
 from functools import partial
 
-from managed_files.errors import GatewayError
+from managed_files.errors import GatewayError, Unavailable
 from managed_files.fanout import Fanout
 from managed_files.providers.base import Provider
 from managed_files.records import Copy
@@ -26,16 +26,20 @@ class Deletion:
         self._fanout = fanout
 
     def run(self, copies: Sequence[Copy], *, look_again: Sequence[Copy] = ()) -> None:
-        """Deletes all copies and forgets the files that have none left. Waits for no provider that hangs.
+        """Deletes all copies and forgets the files that have none left. Waits for no provider that hangs, and not for
+        the database: what it does not hear of is deleted again.
 
         `look_again`: those of `copies` that stay for another look, because a provider that was cut off in mid-upload
         may still make the file appear.
         """
         begun = [self._fanout.submit(partial(self.one, copy, look_again=copy in look_again)) for copy in copies]
-        for future in wait(begun, _PATIENCE).done:
-            if (error := future.result().error) is not None:
-                raise error
-        self._repository.forget_files()
+        try:
+            for future in wait(begun, _PATIENCE).done:
+                if (error := future.result().error) is not None:
+                    raise error
+            self._repository.forget_files()
+        except Unavailable:
+            log.warning("what was deleted is not noted yet")
 
     def one(self, copy: Copy, *, look_again: bool) -> bool:
         """Deletes one copy, as far as it can be deleted now; whether it is gone."""

@@ -47,3 +47,12 @@ def test_a_copy_that_cannot_be_written_down_is_deleted_by_who_made_it(
         ["POST", "DELETE"],
         0,
     )
+
+
+def test_a_delete_whose_end_cannot_be_written_down_is_a_delete(bench: Bench, at_openai: Mapping[str, Provider]) -> None:
+    copies = [
+        Copy(new_file_id(), account, "openai", CopyState.DELETING, left_at_openai(bench.stand_ins, "paper.pdf"))
+        for account in at_openai
+    ]
+    Deletion(NOWHERE, at_openai, Fanout(1)).run(copies)
+    assert bench.stand_ins.counts()["openai"] == 0
