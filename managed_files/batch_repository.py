@@ -39,7 +39,7 @@ class BatchRepository:
             "custom_ids": [item.custom_ids for item in inputs],
             "stored_as": [item.stored_as for item in inputs],
         }
-        return bool(self._db.write(self._sql["settle_batch_file"], params))
+        return bool(self._db.put(self._sql["settle_batch_file"], params))
 
     def keep_lines(self, file_id: str, number: int, chunk: int, lines: bytes) -> None:
         """Keeps a chunk of an input's lines, compressed."""

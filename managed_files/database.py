@@ -71,6 +71,10 @@ class Database:
         """Runs a statement that changes rows; returns what it returns. Raises Unavailable, and never repeats it."""
         return self._run(lambda connection: connection.rows(query, params))
 
+    def put(self, query: Query, params: Mapping[str, Any] | None = None) -> list[Row]:
+        """As `write`, for what may as well be written twice: asked once more if the connection turns out to be dead."""
+        return self._repeated(lambda connection: connection.rows(query, params))
+
     @contextmanager
     def leadership(self, number: int) -> Iterator[psycopg.Connection[DictRow] | None]:
         """Holds the cluster-wide advisory lock `number` on a connection of its own; None if another holds it."""

@@ -74,7 +74,7 @@ class FileRepository:
 
     def renew_leases(self, ids: Sequence[str], lease: float) -> None:
         """These uploads count as alive for `lease` more seconds; one that was given up does not any more."""
-        self._db.write(self._sql["renew_leases"], {"ids": list(ids), "lease": lease})
+        self._db.put(self._sql["renew_leases"], {"ids": list(ids), "lease": lease})
 
     def record_copy(self, copy: Copy, *, look_for_twin: bool = False) -> CopyState:
         """What the provider answered. Returns the state the row has now: `deleting` means that it is not wanted.
@@ -90,15 +90,15 @@ class FileRepository:
             "expires_at": copy.expires_at,
             "look_for_twin": look_for_twin,
         }
-        return CopyState(self._db.write(self._sql["record_copy"], params)[0]["state"])
+        return CopyState(self._db.put(self._sql["record_copy"], params)[0]["state"])
 
     def settle(self, file_id: str, size: int, sha256: bytes) -> bool:
         """Makes the file visible. False: its lease was lost and the reconciler deletes it."""
-        return bool(self._db.write(self._sql["settle_file"], {"id": file_id, "bytes": size, "sha256": sha256}))
+        return bool(self._db.put(self._sql["settle_file"], {"id": file_id, "bytes": size, "sha256": sha256}))
 
     def abandon(self, file_id: str, grace: float) -> list[Copy]:
         """Gives an upload up; returns the copies that the caller of this has `grace` seconds to delete itself."""
-        return _copies(self._db.write(self._sql["abandon_file"], {"id": file_id, "grace": grace}))
+        return _copies(self._db.put(self._sql["abandon_file"], {"id": file_id, "grace": grace}))
 
     def get(self, file_id: str, caller: Caller) -> File | None:
         """One file, if this caller may see it."""
@@ -134,29 +134,29 @@ class FileRepository:
     def begin_delete(self, file_id: str, actor: str, grace: float) -> list[Copy]:
         """Takes the file from sight; returns the copies that the caller of this has `grace` seconds to delete."""
         params = {"id": file_id, "actor": actor, "grace": grace}
-        return _copies(self._db.write(self._sql["begin_delete"], params))
+        return _copies(self._db.put(self._sql["begin_delete"], params))
 
     def forget_copies(self, file_id: str, accounts: Sequence[str]) -> None:
         """The copies at these accounts are gone. The row of one that may have a twin stays until that is sure."""
-        self._db.write(self._sql["forget_copies"], {"file_id": file_id, "accounts": list(accounts)})
+        self._db.put(self._sql["forget_copies"], {"file_id": file_id, "accounts": list(accounts)})
 
     def forget_files(self) -> None:
         """Drops the rows of deleted files without copies."""
-        self._db.write(self._sql["forget_files"])
+        self._db.put(self._sql["forget_files"])
 
     def note_error(self, copy: Copy, error: str) -> None:
         """Why the last attempt failed. The next one comes when the back-off has set it."""
         params = {"file_id": copy.file_id, "account": copy.account, "error": storable(error[:500])}
-        self._db.write(self._sql["note_copy_error"], params)
+        self._db.put(self._sql["note_copy_error"], params)
 
     def end_processing(self, copy: Copy, state: CopyState, error: str | None = None) -> None:
         """Its provider has finished: `ready`, or `failed` because of `error`. Changes `processing` copies only."""
         params = {"file_id": copy.file_id, "account": copy.account, "state": state, "error": storable(error)}
-        self._db.write(self._sql["end_processing"], params)
+        self._db.put(self._sql["end_processing"], params)
 
     def end_look(self, copy: Copy) -> None:
         """The copy's twin was looked for."""
-        self._db.write(self._sql["end_look"], {"file_id": copy.file_id, "account": copy.account})
+        self._db.put(self._sql["end_look"], {"file_id": copy.file_id, "account": copy.account})
 
     def end_expired_leases(self, limit: int) -> int:
         """Marks the copies of crashed uploads for deletion; how many files that were."""

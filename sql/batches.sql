@@ -1,5 +1,5 @@
 -- name: settle_batch_file
--- A file of lines is complete: from now on callers see it, and its inputs can run.
+-- A file of lines is complete: from now on callers see it, and its inputs can run. Told again, it is the same.
 WITH settled AS (
     UPDATE files SET state = 'stored', bytes = %(bytes)s, sha256 = %(sha256)s, lease_until = NULL
     WHERE id = %(id)s AND state = 'uploading'
@@ -18,7 +18,7 @@ WITH settled AS (
         %(custom_ids)s::bytea[], %(stored_as)s::text[]
     ) AS new
 )
-SELECT id FROM settled;
+SELECT id FROM settled UNION ALL SELECT id FROM files WHERE id = %(id)s AND state = 'stored';
 
 -- name: keep_lines
 -- A chunk of the lines that no provider holds.

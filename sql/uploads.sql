@@ -61,7 +61,7 @@ WITH noted AS (
 SELECT state FROM noted UNION ALL SELECT state FROM leftover;
 
 -- name: settle_file
--- The upload is complete: from now on callers see the file.
+-- The upload is complete: from now on callers see the file. Told again, it is the same.
 WITH settled AS (
     UPDATE files SET state = 'stored', bytes = %(bytes)s, sha256 = %(sha256)s, lease_until = NULL
     WHERE id = %(id)s AND state = 'uploading'
@@ -70,13 +70,14 @@ WITH settled AS (
     INSERT INTO audit (actor, action, subject, detail)
     SELECT owner, 'file.create', id, jsonb_build_object('bytes', bytes) FROM settled WHERE parent IS NULL
 )
-SELECT id FROM settled;
+SELECT id FROM settled UNION ALL SELECT id FROM files WHERE id = %(id)s AND state = 'stored';
 
 -- name: abandon_file
--- An upload that will not finish: its copies wait for deletion. `grace` seconds are left to the caller of this.
+-- An upload that will not finish, or did so without anybody hearing of it: its copies wait for deletion. `grace` seconds
+-- are left to the caller of this.
 WITH abandoned AS (
     UPDATE files SET state = 'deleting', lease_until = NULL
-    WHERE (id = %(id)s AND state = 'uploading') OR (parent = %(id)s AND state IN ('uploading', 'stored'))
+    WHERE (id = %(id)s OR parent = %(id)s) AND state IN ('uploading', 'stored')
     RETURNING id, created_at
 ), claim AS (
     DELETE FROM idempotency USING abandoned WHERE idempotency.file_id = abandoned.id

@@ -14,7 +14,7 @@ from app import MIGRATED
 from managed_files.database import Database
 from managed_files.errors import ConfigError, Unavailable
 from managed_files.queries import Query
-from tests.gateway import GPT, Bench, StandIns, settings_for
+from tests.gateway import CONTENT, GPT, TARGETS, Bench, StandIns, form, settings_for
 from tests.gateway_fixtures import Sql
 
 ECHO = Query("echo", "Gives back what it is given.", "SELECT %(number)s::int AS number")
@@ -78,6 +78,14 @@ def test_a_write_is_not_repeated_but_the_next_one_works(database: Database, url:
     assert database.write(ECHO, {"number": 3}) == [{"number": 3}]
 
 
+def test_what_may_be_written_twice_survives_the_death_of_its_connection(
+    database: Database, url: str, server_url: str
+) -> None:
+    database.put(ECHO, {"number": 1})
+    kill_all(url, server_url)
+    assert database.put(ECHO, {"number": 2}) == [{"number": 2}]
+
+
 def test_requests_survive_a_restart_of_the_database(bench: Bench, url: str, server_url: str) -> None:
     file_id = bench.stored(GPT)
     paths = ("/files", f"/files/{file_id}", "/key/list", "/health/readiness")
@@ -86,6 +94,20 @@ def test_requests_survive_a_restart_of_the_database(bench: Bench, url: str, serv
         kill_all(url, server_url)
         answers.append(bench.call("GET", path).status_code)
     assert answers == [200] * 4
+
+
+def test_an_upload_survives_a_restart_of_the_database(bench: Bench, url: str, server_url: str) -> None:
+    body = form(TARGETS, CONTENT)
+    answer = bench.feed(body[:8000], lambda: kill_all(url, server_url), body[8000:], length=len(body))
+    assert (answer.status_code, bench.stand_ins.counts()) == (200, {"openai": 1, "azure": 0, "google": 1})
+
+
+def test_an_upload_is_settled_however_often_that_is_told(bench: Bench, sql: Sql) -> None:
+    file_id, repository = bench.stored(), bench.gateway.repository
+    again = repository.settle(file_id, len(CONTENT), b"")
+    trail = sql("SELECT action FROM audit")
+    repository.abandon(file_id, 0)
+    assert (again, trail, bench.call("GET", f"/files/{file_id}").status_code) == (True, [("file.create",)], 404)
 
 
 def test_a_server_that_says_no_goodbye_is_noticed_as_soon_as_its_url_wants(url: str) -> None:
