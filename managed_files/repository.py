@@ -136,9 +136,14 @@ class FileRepository:
         params = {"id": file_id, "actor": actor, "grace": grace}
         return _copies(self._db.put(self._sql["begin_delete"], params))
 
-    def forget_copies(self, file_id: str, accounts: Sequence[str]) -> None:
-        """The copies at these accounts are gone. The row of one that may have a twin stays until that is sure."""
-        self._db.put(self._sql["forget_copies"], {"file_id": file_id, "accounts": list(accounts)})
+    def forget_copies(self, copies: Sequence[Copy]) -> None:
+        """These are gone. The row of one that may have a twin stays until that is sure."""
+        params = {
+            "file_ids": [copy.file_id for copy in copies],
+            "accounts": [copy.account for copy in copies],
+            "remote_ids": [copy.remote_id for copy in copies],
+        }
+        self._db.put(self._sql["forget_copies"], params)
 
     def forget_files(self) -> None:
         """Drops the rows of deleted files without copies."""

@@ -63,10 +63,12 @@ RETURNING copies.file_id, copies.account, copies.provider, copies.state, copies.
     copies.look_at IS NOT NULL AS twin;
 
 -- name: forget_copies
--- Copies that are gone at their providers, unless a twin may still appear.
-DELETE FROM copies
-WHERE file_id = %(file_id)s AND account = ANY(%(accounts)s::text[]) AND state = 'deleting'
-    AND (look_at IS NULL OR look_at <= now());
+-- Copies that are gone at their providers, unless a twin may still appear, or an upload that had lost its lease told
+-- meanwhile what it stored.
+DELETE FROM copies USING unnest(%(file_ids)s::text[], %(accounts)s::text[], %(remote_ids)s::text[])
+    AS gone (file_id, account, remote_id)
+WHERE copies.file_id = gone.file_id AND copies.account = gone.account AND state = 'deleting'
+    AND copies.remote_id IS NOT DISTINCT FROM gone.remote_id AND (look_at IS NULL OR look_at <= now());
 
 -- name: forget_files
 -- Deleted files whose last copy is gone, those of their children included. Where they were the last of a batch's files,

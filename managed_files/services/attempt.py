@@ -108,11 +108,10 @@ class Attempt:
             running.cancel()
             outcomes = running.outcomes()
             copies = self._tools.repository.abandon(self._file.id, GRACE)
-            clean = [
-                account for account in outcomes if account not in running.reached and _left_nothing(outcomes[account])
-            ]
-            self._tools.repository.forget_copies(self._file.id, clean)
-            left = [copy for copy in copies if copy.account not in clean]
+            nowhere = {account for account in outcomes.keys() - running.reached if _left_nothing(outcomes[account])}
+            clean = [copy for copy in copies if copy.account in nowhere]
+            self._tools.repository.forget_copies(clean)
+            left = [copy for copy in copies if copy.account not in nowhere]
             unsure = [copy for copy in left if copy.remote_id is None or copy.account not in running.reached]
             self._tools.deletion.run(left, look_again=unsure)
 

@@ -51,7 +51,7 @@ class Deletion:
             return False
         if look_again:
             return False
-        self._repository.forget_copies(copy.file_id, [copy.account])
+        self._repository.forget_copies([copy])
         return True
 
     def remove_twins(self, copy: Copy) -> None:

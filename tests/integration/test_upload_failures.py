@@ -1,6 +1,7 @@
 """Uploads that go wrong at one provider: repeated where that helps, else nothing is left and every target is told."""
 
 import hashlib
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -179,6 +180,27 @@ def test_an_upload_that_lost_its_row_and_cannot_be_undone_is_undone_later(bench:
         [(0, 0, 0)],
         NONE,
     )
+
+
+def test_a_look_in_vain_forgets_no_copy_that_was_told_meanwhile(bench: Bench, sql: Sql) -> None:
+    body, gate = form({"purpose": "user_data", "target_model_names": GPT}, CONTENT), Event()
+    openai, reconcile = bench.stand_ins.openai, bench.gateway.reconciler.run_once
+    look = Thread(target=reconcile)
+
+    def lose() -> None:
+        openai.wait_for(lambda request: request.path == OPENAI and request.size > 0)
+        sql("UPDATE files SET lease_until = now() - interval '1 second'")
+        reconcile()
+        openai.inject(Fault(method="GET", path=OPENAI, gate=gate))
+        sql("UPDATE copies SET next_attempt_at = now()")
+        look.start()
+        openai.wait_for(lambda request: request.method == "GET", count=2)
+
+    openai.inject(Fault(method="DELETE", path=OPENAI, status=401))
+    bench.feed(body[:8000], lose, body[8000:], length=len(body))
+    gate.set()
+    look.join()
+    assert (settled(bench, sql), bench.stand_ins.counts()) == ([(0, 0, 0)], NONE)
 
 
 def test_expiry_is_kept_and_passed_on(bench: Bench) -> None:
