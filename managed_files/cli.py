@@ -1,6 +1,6 @@
 """The commands: serve (the default), demo, migrate, reconcile, keys, batches.
 
-The gateway's parts are imported only by those that use them: that takes half a second, in which Ctrl-C is a traceback.
+The gateway's parts are imported only by those that use them: that takes half a second.
 """
 
 import argparse
@@ -10,14 +10,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from managed_files import __version__, demo, launch
+from managed_files import __version__, demo, interrupts, launch
 from managed_files.batch_cli import arguments as batches
 from managed_files.errors import GatewayError
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Runs one command. A mistake ends it with one line: status 2 for an unknown option, else 1."""
-    arguments = _parser().parse_args(_with_default_command(sys.argv[1:] if argv is None else list(argv)))
+    command = _with_default_command(sys.argv[1:] if argv is None else list(argv))
+    arguments = _parser().parse_args(command)
+    if command[0] != "batches":  # those have nothing to stop, and words of their own for Ctrl-C
+        interrupts.end_in_order()
     if arguments.config:
         os.environ["MANAGED_FILES_CONFIG"] = str(Path(arguments.config).resolve())
     if arguments.data_dir:

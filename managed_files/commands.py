@@ -1,11 +1,12 @@
 """What the commands do. Each uses the gateway's own parts, without serving."""
 
+import atexit
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
 from app import Gateway, build_gateway, configured, database_url
-from managed_files import migrate
+from managed_files import interrupts, migrate
 from managed_files.database import Row
 from managed_files.keys import NewKey, digest_of, seconds_of
 from managed_files.settings import Settings
@@ -52,7 +53,9 @@ def revoke_keys(names: Sequence[str]) -> list[str]:
 def _settings_and_url() -> Iterator[tuple[Settings, str]]:
     observe.configure_logging()
     settings = configured()
-    yield settings, database_url(settings)
+    url = database_url(settings)
+    atexit.register(interrupts.ignore)  # runs before what was registered earlier: the database's stop
+    yield settings, url
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from managed_files.postgres_cluster import REMEDY, Cluster, opened
 
 _START_SECONDS = 60.0  # crash recovery included
 _STOP_SECONDS = 30.0
+_AGAIN_SECONDS = 1.0
 _POLL_SECONDS = 0.01
 
 
@@ -56,6 +57,9 @@ class LocalPostgres:
                 self._enter()
                 try:
                     return self._running()
+                except (KeyboardInterrupt, SystemExit):  # given up: nobody else may ever come to stop it
+                    self._end()
+                    raise
                 except BaseException:
                     self._leave()
                     raise
@@ -81,10 +85,7 @@ class LocalPostgres:
         if self._users is None or self._pid != os.getpid():
             return
         with self._alone():
-            last = _lock(self._users)
-            self._leave()
-            if last:
-                self._shut_down()
+            self._end()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -107,6 +108,12 @@ class LocalPostgres:
             os.close(self._users)
             self._users = None
 
+    def _end(self) -> None:
+        last = self._users is not None and _lock(self._users)
+        self._leave()
+        if last:
+            self._shut_down()
+
     def _running(self) -> str:
         """The URL of a server that answers, after starting it if need be.
 
@@ -127,13 +134,18 @@ class LocalPostgres:
         raise self._cluster.failure(f"did not answer within {_START_SECONDS:.0f} s")
 
     def _shut_down(self) -> None:
-        """Ends the server: politely, then without its last checkpoint, which the next start makes up for."""
+        """Ends the server: politely, then without its last checkpoint, which the next start makes up for.
+
+        One that has hardly begun to start does not say yet where a signal would reach it: it is told again and again.
+        """
         for signal in ("INT", "QUIT"):
-            if not self._gone(within=0):
-                self._cluster.signal(signal)
-            if self._gone(within=_STOP_SECONDS):
-                self._cluster.clear()
-                break
+            deadline = time.monotonic() + _STOP_SECONDS
+            while time.monotonic() < deadline:
+                if not self._gone(within=0):
+                    self._cluster.signal(signal)
+                if self._gone(within=_AGAIN_SECONDS):
+                    self._cluster.clear()
+                    return
 
     def _gone(self, within: float) -> bool:
         """Whether no process of the server is left, now or in so many seconds."""

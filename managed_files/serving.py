@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app import MIGRATED, configured, database_url
-from managed_files import migrate
+from managed_files import interrupts, migrate
 from managed_files.errors import GatewayError
 from managed_files.local_postgres import LocalPostgres
 from managed_files.web import clients, observe
@@ -56,7 +56,11 @@ pythonpath = str(Path(__file__).resolve().parent.parent)
 
 
 def on_starting(server: Any) -> None:
-    """In the master, before any fork. A configuration that cannot be used ends the start with its reason."""
+    """In the master, before any fork. A configuration that cannot be used ends the start with its reason.
+
+    gunicorn listens to signals only after this: a start that is given up would leave its database running.
+    """
+    interrupts.end_in_order()
     observe.configure_logging()
     try:
         settings = configured()

@@ -79,6 +79,7 @@ def _sandbox() -> Iterator[dict[str, Any]]:
             yield json.loads(facts)
         finally:
             process.terminate()
+            process.wait()  # it may be telling where it is: to a pipe that is still open
 
 
 def _run_to_the_end(command: list[str], environment: dict[str, str], host: str, port: int, told: str) -> int:

@@ -1,5 +1,7 @@
 """One gateway and one set of providers a worker, empty for each test; clients of them."""
 
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,6 +77,15 @@ def gate() -> Iterator[threading.Event]:
 def folder(tmp_path: Path) -> Path:
     """An empty folder for files that a client uploads from disk."""
     return tmp_path
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that the embedded server's user can enter, also where we are root and it is not."""
+    folder = Path(tempfile.mkdtemp(prefix="mf-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

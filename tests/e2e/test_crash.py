@@ -1,7 +1,5 @@
 """The whole gateway killed at the worst moments: what it had begun is cleaned up, what it had stored is kept."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -76,15 +74,6 @@ def test_a_stream_may_end_after_a_sigterm(doomed: Gateway, providers: Providers,
         wait_until(lambda: not doomed.serving(), "the gateway takes no more requests")
         gate.set()
         assert (words.result(20), doomed.process.wait(20)) == ("You said: What is in it?", 0)
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that the embedded server's user can enter, also where we are root and it is not."""
-    folder = Path(tempfile.mkdtemp(prefix="mf-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 def test_the_embedded_database_keeps_what_was_stored(providers: Providers, open_folder: Path) -> None:

@@ -1,0 +1,38 @@
+"""A start that is given up leaves nothing running."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from tests.e2e.gateway import REPOSITORY, environment, free_port, wait_until
+
+CONFIG = {"model_list": [{"model_name": "gpt", "litellm_params": {"model": "gpt-4o", "api_key": "sk-fake"}}]}
+
+
+def servers(folder: Path) -> list[int]:
+    """Processes of the database in a data folder."""
+    found = psutil.process_iter(["cmdline"])
+    return [process.pid for process in found if str(folder / "postgres") in (process.info["cmdline"] or ())]
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_start_that_is_given_up_stops_its_database(command: str, number: int, open_folder: Path) -> None:
+    config, data = open_folder / "config.yaml", open_folder / "data"
+    config.write_text(yaml.safe_dump(CONFIG))
+    options = ["--config", config, "--data-dir", data, *(["--port", str(free_port())] if command == "serve" else [])]
+    with subprocess.Popen(
+        [sys.executable, "-m", "managed_files", command, *options],
+        cwd=REPOSITORY,
+        env=environment(),
+        stderr=subprocess.PIPE,
+    ) as process:
+        wait_until(lambda: servers(data), "the database is launched", 30)
+        process.send_signal(number)
+        said = process.communicate(timeout=30)[1]
+    assert (b"Traceback" in said, servers(data)) == (False, [])
