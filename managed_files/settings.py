@@ -184,6 +184,11 @@ def _general(given: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any
     values = {key: value.strip() if isinstance(value, str) else value for key, value in values.items()}
     for key in {"default_target_model_names", "webhook_hosts"} & values.keys():
         values[key] = tuple(values[key])
+    if values.get("database_url") == "":  # the embedded server never stands in for one that was meant
+        raise ConfigError(
+            "general_settings.database_url (or DATABASE_URL) is blank. Give it an address, or leave it out for the "
+            "embedded database."
+        )
     if "webhook_secret" in values:
         _check_secret(values["webhook_secret"])
     if "data_dir" in values:

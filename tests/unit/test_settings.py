@@ -119,6 +119,11 @@ def test_a_missing_variable_of_general_settings_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize(("given", "url"), [("", ""), (" ", ""), ("os.environ/DATABASE_URL", "\n"), (None, " ")])
+def test_a_blank_database_url_is_no_wish_for_the_embedded_one(given: str | None, url: str) -> None:
+    assert "database_url (or DATABASE_URL) is blank" in refusal(with_general(database_url=given), DATABASE_URL=url)
+
+
 def test_a_missing_parameter_is_named_with_its_variable() -> None:
     raw = {"model_list": [{"model_name": "gemini", "litellm_params": {"model": "gemini/gemini-2.0-flash"}}]}
     assert refusal(raw) == ("model_list[0] (gemini).litellm_params.api_key is missing. Add it or set GEMINI_API_KEY.")
