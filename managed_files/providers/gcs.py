@@ -5,12 +5,13 @@ import threading
 from collections.abc import Callable, Iterator
 from urllib.parse import quote, urlencode
 
-from managed_files.errors import GatewayError
+from managed_files.errors import GatewayError, ProviderFailed
 from managed_files.providers.resumable import ResumableUpload
 from managed_files.providers.wire import Download, Wire
 from managed_files.records import Upload
 
 _CANCELLED = 499
+_LOST = (404, 410)  # the session, not the file: Cloud Storage asks for the whole upload again
 
 
 class Bucket:
@@ -39,12 +40,14 @@ class Bucket:
         return "/".join(part for part in (f"gs://{self._name}", self._prefix, file_id, filename) if part)
 
     def store(self, uri: str, upload: Upload) -> None:
-        """Sends the file as it arrives. A failure cancels what is half sent."""
+        """Sends the file as it arrives. A failure cancels what is half sent. A lost session may be begun anew."""
         session = self._begun(uri, upload.mime_type)
         try:
             ResumableUpload(session, self._wire, upload.source, self._pause).send()
-        except BaseException:
+        except BaseException as error:
             self._cancel(session)
+            if isinstance(error, ProviderFailed) and error.upstream_status in _LOST:
+                error.retryable = True
             raise
 
     def delete(self, uri: str) -> None:

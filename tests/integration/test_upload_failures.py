@@ -62,6 +62,13 @@ def test_a_passing_failure_is_repeated_from_the_spool_when_the_provider_asks(sta
     )
 
 
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_session_that_the_provider_lost_is_begun_anew(status: int, bench: Bench, sql: Sql) -> None:
+    bench.stand_ins.google.inject(Fault(method="PUT", path=GOOGLE, status=status))
+    answer = bench.upload(GEMINI)
+    assert (answer.status_code, bench.stand_ins.counts()["google"], sql(ROWS)) == (200, 1, [(1, 1, 0)])
+
+
 def test_a_provider_that_asks_for_a_long_pause_is_relayed(bench: Bench, sql: Sql) -> None:
     bench.stand_ins.openai.inject(Fault(path=OPENAI, status=429, headers={"Retry-After": "60"}))
     answer = bench.upload(GPT)
