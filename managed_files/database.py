@@ -132,6 +132,7 @@ class Database:
             min_size=1,
             max_size=self._max,
             timeout=self._wait,
+            reconnect_timeout=self._wait,  # or its pauses double for minutes: it would miss the end of an outage
             num_workers=1,
             open=True,
         )

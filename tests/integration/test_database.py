@@ -86,6 +86,23 @@ def test_what_may_be_written_twice_survives_the_death_of_its_connection(
     assert database.put(ECHO, {"number": 2}) == [{"number": 2}]
 
 
+def test_the_end_of_an_outage_is_noticed_by_the_next_request(url: str, server_url: str) -> None:
+    database, name = Database(url, wait=0.2), conninfo_to_dict(url)["dbname"]
+    database.read(ECHO, {"number": 1})
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+        try:
+            admin.execute(KILL, (name,))
+            for _ in range(7):  # long enough for pauses to grow
+                with pytest.raises(Unavailable):
+                    database.read(ECHO, {"number": 2})
+        finally:
+            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+    found = database.read(ECHO, {"number": 3})
+    database.close()
+    assert found == [{"number": 3}]
+
+
 def test_requests_survive_a_restart_of_the_database(bench: Bench, url: str, server_url: str) -> None:
     file_id = bench.stored(GPT)
     paths = ("/files", f"/files/{file_id}", "/key/list", "/health/readiness")
