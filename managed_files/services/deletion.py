@@ -26,9 +26,9 @@ class Deletion:
         self._fanout = fanout
 
     def run(self, copies: Sequence[Copy], *, look_again: Sequence[Copy] = ()) -> None:
-        """Deletes all copies and forgets the files that have none left. Waits for no provider that hangs, and not for
-        the database: what it does not hear of is deleted again.
+        """Deletes all copies and forgets the files that have none left.
 
+        Waits for no provider that hangs, and not for the database: what it does not hear of is deleted again.
         `look_again`: those of `copies` that stay for another look, because a provider that was cut off in mid-upload
         may still make the file appear.
         """
