@@ -1,10 +1,17 @@
 """What an operator types: what is refused before any command runs, and addresses as people write them."""
 
 import runpy
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from managed_files import cli, demo
+
+
+def serving() -> dict[str, Any]:
+    """gunicorn's settings in the environment of this moment."""
+    return runpy.run_path(str(Path(cli.__file__).with_name("serving.py")))
 
 
 @pytest.mark.parametrize("arguments", [["--workers", "0"], ["--threads", "0"], ["--port", "70000"], ["--port", "x"]])
@@ -19,7 +26,7 @@ def test_a_number_that_cannot_be_served_is_refused(arguments: list[str], capsys:
 )
 def test_an_address_of_ipv6_needs_no_brackets(host: str, bind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MANAGED_FILES_HOST", host)
-    assert runpy.run_module("managed_files.serving")["bind"] == [bind]
+    assert serving()["bind"] == [bind]
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1000000"])
@@ -29,18 +36,18 @@ def test_a_number_of_the_environment_that_cannot_be_served_is_named(
 ) -> None:
     monkeypatch.setenv(variable, text)
     with pytest.raises(ValueError, match=f"{variable} has to be a number from 1 to 99999, not '{text}'"):
-        runpy.run_module("managed_files.serving")
+        serving()
 
 
 def test_an_empty_variable_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PORT", "WORKERS", "THREADS"):
         monkeypatch.setenv(f"MANAGED_FILES_{name}", "")
-    found = runpy.run_module("managed_files.serving")
+    found = serving()
     assert (found["bind"], found["workers"], found["threads"]) == (["127.0.0.1:4000"], 1, 1024)
 
 
 def test_what_runs_has_the_half_minute_that_the_readme_promises() -> None:
-    assert runpy.run_module("managed_files.serving")["graceful_timeout"] == 30
+    assert serving()["graceful_timeout"] == 30
 
 
 def test_a_demo_takes_no_configuration_as_it_would_not_use_it(capsys: pytest.CaptureFixture[str]) -> None:
