@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
-from marshmallow import Schema, fields, pre_load, validate
+from marshmallow import Schema, ValidationError, fields, pre_load, validate
 
 from managed_files.database import Row
 from managed_files.errors import InvalidRequest, NotFound
@@ -13,6 +13,25 @@ from managed_files.records import Caller
 from managed_files.web.auth import Authenticator
 from managed_files.web.bodies import small_object
 from managed_files.web.checks import checked
+
+# LiteLLM's fields that limit a key, or choose its text. A limit that does not hold is worse than none.
+_CANNOT_HOLD = frozenset(
+    [
+        "allowed_routes",
+        "blocked",
+        "budget_id",
+        "guardrails",
+        "key",
+        "max_budget",
+        "max_parallel_requests",
+        "model_max_budget",
+        "model_rpm_limit",
+        "model_tpm_limit",
+        "object_permission",
+        "rpm_limit",
+        "tpm_limit",
+    ]
+)
 
 
 class NullsAreAbsent(Schema):
@@ -34,6 +53,14 @@ class GenerateRequest(NullsAreAbsent):
     duration = fields.String(load_default=None)
     metadata = fields.Dict(load_default=dict)
     admin = fields.Boolean(load_default=False)
+
+    @pre_load
+    def refuse(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """What nothing here would keep to. What limits nothing many clients always send; a budget of 0 does limit."""
+        for name in data.keys() & _CANNOT_HOLD:
+            if data[name] is not False and data[name] not in (None, "", [], {}):
+                raise ValidationError({name: ["This gateway's keys have no such limit. Leave it out."]})
+        return data
 
 
 class DeleteRequest(NullsAreAbsent):

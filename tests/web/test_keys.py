@@ -26,6 +26,11 @@ def test_nulls_are_as_good_as_nothing(bench: Bench) -> None:
     assert told[0] == told[1]
 
 
+def test_limits_that_limit_nothing_are_as_good_as_nothing(bench: Bench) -> None:
+    body = {"user_id": "u", "blocked": False, "allowed_routes": [], "model_max_budget": {}, "spend": 0, "tags": ["x"]}
+    assert bench.call("POST", "/key/generate", json=body).status_code == 200
+
+
 def test_a_key_may_ask_about_itself_and_no_other(bench: Bench) -> None:
     mine, other = bench.key("me"), bench.key("other")
     asked = [("", mine), (f"?key={mine}", mine), (f"?key={other}", MASTER_KEY), (f"?key={other}", mine)]
@@ -74,6 +79,9 @@ def test_lists_are_paged_and_of_one_user(bench: Bench) -> None:
         ({"duration": "999999999w"}, "duration"),
         ({"metadata": 1}, "metadata"),
         ({"user_id": "a\0b"}, None),
+        ({"user_id": "a", "blocked": True}, "blocked"),
+        ({"max_budget": 0}, "max_budget"),
+        ({"key": "sk-my-own"}, "key"),
     ],
 )
 def test_a_bad_request_names_its_field(body: Any, param: str | None, bench: Bench) -> None:
