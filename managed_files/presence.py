@@ -9,6 +9,7 @@ from socket import socket
 
 _LEFT = getattr(select, "POLLRDHUP", 0)  # Linux; elsewhere nobody notices a client that leaves while it waits
 _MILLISECONDS = 1000
+_LONGEST = (1 << 31) - 1  # milliseconds that `poll` can wait: 24 days
 
 _client: ContextVar[int | None] = ContextVar("client", default=None)
 
@@ -59,7 +60,7 @@ class Reading:
 
     def _until_ready(self, poll: select.poll) -> None:
         timeout = self._sock.gettimeout()
-        ready = poll.poll(None if timeout is None else timeout * _MILLISECONDS)
+        ready = poll.poll(None if timeout is None else min(timeout * _MILLISECONDS, _LONGEST))
         if not ready:
             raise TimeoutError("timed out")
         if all(descriptor != self._sock.fileno() for descriptor, _ in ready):

@@ -122,3 +122,17 @@ def test_a_silent_provider_still_runs_into_the_timeout(
     with serving(say_nothing, tls) as server, on_behalf_of(client[1].fileno()), pytest.raises(UpstreamError) as caught:
         upstream.send("GET", server.url, timeout=0.1)
     assert caught.value.kind == "timeout"
+
+
+def test_a_time_out_of_months_is_one(
+    tls: ssl.SSLContext | None, upstream: Upstream, client: tuple[socket.socket, socket.socket]
+) -> None:
+    """Many write one so that there is none."""
+
+    def answer(peer: Peer) -> None:
+        peer.receive()
+        peer.answer("ok")
+
+    with serving(answer, tls) as server, on_behalf_of(client[1].fileno()):
+        assert upstream.send("GET", server.url, timeout=9_999_999).text == "ok"
+        upstream.close()
