@@ -31,6 +31,16 @@ def on_behalf_of(client: int | None) -> Iterator[None]:
         _client.reset(token)
 
 
+def check() -> None:
+    """Raises ClientLeft if the client of this moment has left. For who has waited for something else meanwhile."""
+    client = _client.get()
+    if client is not None and _LEFT:
+        poll = select.poll()
+        poll.register(client, _LEFT)
+        if poll.poll(0):
+            raise ClientLeft
+
+
 class Reading:
     """Reads from one connection, with its time-out, on behalf of the client of this moment."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from managed_files import presence
 from managed_files.errors import GatewayError, Inexpressible, ProviderFailed, Unavailable
 from managed_files.records import Caller, Deployment
 from managed_files.router_settings import RouterSettings
@@ -19,11 +20,12 @@ _PATIENCE = 10.0  # seconds to wait for a free connection, and never longer than
 
 @dataclass(slots=True)
 class _Trip:
-    """One request on its way. `attempts` counts calls, over all groups."""
+    """One request on its way. `attempts` counts calls, over all groups; `waited`: for a connection, once or more."""
 
     chat: Asked
     caller: Caller
     attempts: int = 0
+    waited: bool = False
 
 
 class Dispatch:
@@ -119,6 +121,7 @@ class Dispatch:
 
     def _wait(self, candidates: Sequence[Deployment], trip: _Trip) -> Visit | None:
         stream = bool(trip.chat.body.get("stream"))
+        trip.waited = True
         patience = min(_PATIENCE, *(timeout_of(item, stream) for item in candidates))
         return self._health.admit(candidates, self._pick, patience)
 
@@ -128,6 +131,8 @@ class Dispatch:
 
     def _call(self, visit: Visit, trip: _Trip) -> ChatAnswer:
         try:
+            if trip.attempts or trip.waited:
+                presence.check()
             answer = self._calls.send(visit.deployment, trip.chat, visit.end)
         except BaseException as error:
             trip.attempts += isinstance(error, ProviderFailed)

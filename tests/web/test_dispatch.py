@@ -1,11 +1,13 @@
 """Which deployment of a group answers, when another one is tried, and what a client sees of it."""
 
 import json
+import socket
 from typing import Any
 
 import pytest
 
 from tests.gateway import file_part
+from tests.raw_server import Peer, serving
 from tests.routed import (
     FIRST,
     LAST,
@@ -133,6 +135,23 @@ def test_retry_after_is_waited_for_where_there_is_no_other(trio: Trio, start: St
     told = by(bench.chat(LEFT))
     first, second = trio.left.requests
     assert (told, second.at - first.at >= 1.0) == ((200, LEFT_MODEL, "2"), True)
+
+
+def test_for_who_leaves_before_a_retry_nobody_is_asked_again(
+    trio: Trio, start: Start, facts: list[dict[str, Any]]
+) -> None:
+    theirs, ours = socket.socketpair()
+
+    def refuse(peer: Peer) -> None:
+        peer.receive()
+        peer.send("HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        theirs.close()
+
+    with ours, serving(refuse) as server:
+        bench = start([entry(LEFT, LEFT_MODEL, trio.left, api_base=server.url)], num_retries=1)
+        body = {"model": LEFT, "messages": [{"role": "user", "content": "Hello"}]}
+        bench.call("POST", "/chat/completions", json=body, environ_overrides={"gunicorn.socket": ours})
+    assert (facts[-1]["status"], facts[-1]["upstream_calls"]) == (499, 1)
 
 
 def test_a_long_retry_after_is_the_clients_to_wait_for(trio: Trio, start: Start) -> None:
