@@ -12,7 +12,7 @@ from gunicorn.http import errors
 from gunicorn.util import close_graceful, write_nonblock
 from gunicorn.workers.gthread import ThreadWorker
 
-_OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
+_OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
 _STATUS = {
     errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
     errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,

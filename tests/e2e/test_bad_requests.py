@@ -145,8 +145,9 @@ def test_the_next_request_is_served_as_if_nothing_had_happened(client: OpenAI, g
         (f"GET /files?after={'x' * 5000} HTTP/1.1", 414),
         (f"GET /files HTTP/1.1\r\nx-large: {'x' * 10_000}", 431),
         ("POST /files HTTP/1.1\r\nTransfer-Encoding: br", 501),
+        ("GET /files HTTP/1.1\r\nSCRIPT_NAME: /elsewhere", 400),
     ],
-    ids=["header", "request line", "address", "too large a header", "coding"],
+    ids=["header", "request line", "address", "too large a header", "coding", "prefix"],
 )
 def test_what_is_refused_before_it_is_read(gateway: Gateway, head: str, status: int) -> None:
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as sock, HTTPResponse(sock) as answer:
