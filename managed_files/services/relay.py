@@ -14,6 +14,7 @@ from managed_files.upstream import Pieces
 Done = Callable[[BaseException | None], None]
 
 _CUT = "The provider's answer was cut off. Send the request again."
+_GIVEN_UP = "The answer was given up, for the client has shut down its side of the connection. Keep it open."
 _ERROR = b'"error"'
 # Codes and types by which OpenAI, Anthropic, Google and Bedrock say that the request is at fault.
 _OF_THE_REQUEST = frozenset(
@@ -72,17 +73,17 @@ class Relay(Iterator[bytes]):
 
     def _next(self) -> bytes:
         failure: ProviderFailed | None = None
+        broken: str | None = None
         try:
             for piece in self._source:
                 if out := self._translator.feed(piece):
                     return out
         except UpstreamError as error:
-            failure = self._wire.silence(error)
-        except ClientLeft:
-            self._end(None)
-            raise StopIteration from None
-        out = self._translator.finish(_CUT if failure else None)
-        if failure is None and (told := _error_event(out)):  # an end like any other, but in the middle of the answer
+            failure, broken = self._wire.silence(error), _CUT
+        except ClientLeft:  # it may have shut down its sending alone, and still read
+            broken = _GIVEN_UP
+        out = self._translator.finish(broken)
+        if broken is None and (told := _error_event(out)):  # an end like any other, but in the middle of the answer
             failure = refusal(self._wire, told, self._sent)
         self._end(failure if out else None)  # what is cut off after its last event lacks nothing
         if not out:

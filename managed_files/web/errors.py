@@ -22,7 +22,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(RecursionError, _too_deep)
     app.register_error_handler(TimeoutError, _too_slow)
     app.register_error_handler(BlockingIOError, _too_slow)
-    app.register_error_handler(ClientLeft, _to_nobody)
+    app.register_error_handler(ClientLeft, _given_up)
     app.register_error_handler(Exception, _unforeseen)
 
 
@@ -57,9 +57,10 @@ def _too_slow(_: OSError) -> Response:
     return _envelope(408, "The request body stopped arriving.", "invalid_request_error", None, None)
 
 
-def _to_nobody(_: ClientLeft) -> Response:
-    """For the log alone, with the status by which nginx's tells the same."""
-    return Response(status=_CLIENT_LEFT)
+def _given_up(_: ClientLeft) -> Response:
+    """For the log, with the status by which nginx's tells the same, and for who has shut down its sending alone."""
+    message = "The request was given up, for its client has shut down its side of the connection. Keep it open."
+    return _envelope(_CLIENT_LEFT, message, "invalid_request_error", None, None)
 
 
 def _unforeseen(error: Exception) -> Response:

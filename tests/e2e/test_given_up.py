@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from http.client import HTTPResponse
 from threading import Event
 from typing import Any
 
@@ -96,3 +97,18 @@ def test_between_two_events(gateway: Gateway, silent: Silent) -> None:
         while EVENT.encode() not in heard:
             heard += sock.recv(4096)
     assert given_up(gateway, silent, logged) == (200, 1)
+
+
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [(False, ""), (True, f"{HEAD}{len(EVENT):x}\r\n{EVENT}\r\n")],
+    ids=["no answer", "between two events"],
+)
+def test_who_still_listens_is_told(stream: bool, said: str, gateway: Gateway, silent: Silent) -> None:
+    silent.begin(said)
+    with asked(gateway, stream=stream) as sock, HTTPResponse(sock) as answer:
+        assert silent.spoken.wait(20)
+        sock.shutdown(socket.SHUT_WR)
+        answer.begin()
+        told = answer.read().decode()
+    assert json.loads(told.rpartition("data: ")[2])["error"]["message"].endswith("Keep it open.")
