@@ -20,15 +20,23 @@ _CANNOT_HOLD = frozenset(
         "allowed_routes",
         "blocked",
         "budget_id",
+        "budget_limits",
+        "end_user_budget_id",
+        "enforced_params",
         "guardrails",
         "key",
         "max_budget",
         "max_parallel_requests",
+        "mcp_rpm_limit",
         "model_max_budget",
         "model_rpm_limit",
         "model_tpm_limit",
         "object_permission",
+        "policies",
         "rpm_limit",
+        "soft_budget",
+        "tag_rpm_limit",
+        "tpd_limit",
         "tpm_limit",
     ]
 )
@@ -44,7 +52,10 @@ class NullsAreAbsent(Schema):
 
 
 class GenerateRequest(NullsAreAbsent):
-    """Body of /key/generate. `duration`: `30s`, `15m`, `12h`, `30d`; absent for ever."""
+    """Body of /key/generate. `duration`: `30s`, `15m`, `12h`, `30d`; absent for ever.
+
+    `key_type`: LiteLLM's others are kept to fewer routes than a key of this gateway.
+    """
 
     user_id = fields.String(load_default="default_user_id", validate=validate.Length(1, 200))
     team_id = fields.String(load_default=None, validate=validate.Length(1, 200))
@@ -53,13 +64,14 @@ class GenerateRequest(NullsAreAbsent):
     duration = fields.String(load_default=None)
     metadata = fields.Dict(load_default=dict)
     admin = fields.Boolean(load_default=False)
+    key_type = fields.String(validate=validate.OneOf(("default", "llm_api")))
 
     @pre_load
     def refuse(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """What nothing here would keep to. What limits nothing many clients always send; a budget of 0 does limit."""
         for name in data.keys() & _CANNOT_HOLD:
             if data[name] is not False and data[name] not in (None, "", [], {}):
-                raise ValidationError({name: ["This gateway's keys have no such limit. Leave it out."]})
+                raise ValidationError({name: ["This gateway would not keep to it. Leave it out."]})
         return data
 
 

@@ -28,6 +28,7 @@ def test_nulls_are_as_good_as_nothing(bench: Bench) -> None:
 
 def test_limits_that_limit_nothing_are_as_good_as_nothing(bench: Bench) -> None:
     body = {"user_id": "u", "blocked": False, "allowed_routes": [], "model_max_budget": {}, "spend": 0, "tags": ["x"]}
+    body |= {"key_type": "default", "soft_budget": None, "policies": []}
     assert bench.call("POST", "/key/generate", json=body).status_code == 200
 
 
@@ -82,6 +83,9 @@ def test_lists_are_paged_and_of_one_user(bench: Bench) -> None:
         ({"user_id": "a", "blocked": True}, "blocked"),
         ({"max_budget": 0}, "max_budget"),
         ({"key": "sk-my-own"}, "key"),
+        ({"key_type": "read_only"}, "key_type"),
+        ({"soft_budget": 1}, "soft_budget"),
+        ({"enforced_params": ["user"]}, "enforced_params"),
     ],
 )
 def test_a_bad_request_names_its_field(body: Any, param: str | None, bench: Bench) -> None:
