@@ -42,10 +42,11 @@ def demo(host: str, port: int, workers: int, threads: int) -> int:
 
 
 def _configuration(entries: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The folder is named for commands beside the demo, which are given this file."""
+    """The folder is named for commands beside the demo, which are given this file: before what their shell names."""
     return {
         "model_list": [{"model_name": name, "litellm_params": params} for name, params in entries.items()],
-        "general_settings": {"master_key": "sk-1234", "data_dir": str(folder.resolve())},
+        "general_settings": {"master_key": "sk-1234"},
+        "environment_variables": {"MANAGED_FILES_DATA_DIR": str(folder.resolve())},
     }
 
 

@@ -103,7 +103,8 @@ def test_commands_reach_the_demos_database_by_its_configuration(tmp_path: Path) 
         said = printed(running)
         command = [sys.executable, "-m", "managed_files", "keys", "create"]
         command += ["--config", str(tmp_path / "demo" / "config.yaml")]
-        made = subprocess.run(command, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, check=True)
+        shell = environment(MANAGED_FILES_DATA_DIR=str(tmp_path))  # as one that the demo was started in
+        made = subprocess.run(command, cwd=REPOSITORY, env=shell, capture_output=True, text=True, check=True)
         done = pasted(snippet(said).replace("sk-1234", made.stdout.strip()), tmp_path)
     assert _STORY.fullmatch(done.stdout), done
 
