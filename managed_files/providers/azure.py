@@ -53,10 +53,7 @@ class Azure(OpenAIFiles):
         return self._url(self._version, path, query)
 
     def headers(self) -> dict[str, str]:
-        params = self.account.params
-        if token := params.get("azure_ad_token"):
-            return {"Authorization": f"Bearer {token}", **extra_headers(params)}
-        return {"api-key": str(params.get("api_key") or ""), **extra_headers(params)}
+        return {**self._credentials(), **extra_headers(self.account.params)}
 
     def fields(self, upload: Upload) -> dict[str, str]:
         """The dated API knows no `expires_after`; the gateway ends the file's life itself."""
@@ -89,8 +86,13 @@ class Azure(OpenAIFiles):
         version, path = str(deployment.params.get("api_version") or self._version), endpoint.removeprefix("/v1/")
         dated = f"deployments/{quote(deployment.model, safe='')}/{path}"
         url = self._url(version, path if self._is_v1(version) else dated, {})
-        headers = {**self.headers(), **extra_headers(deployment.params), "Content-Type": "application/json"}
+        headers = {**self._credentials(), **extra_headers(deployment.params), "Content-Type": "application/json"}
         return ChatEndpoint(url, headers)
+
+    def _credentials(self) -> dict[str, str]:
+        if token := self.account.params.get("azure_ad_token"):
+            return {"Authorization": f"Bearer {token}"}
+        return {"api-key": str(self.account.params.get("api_key") or "")}
 
     def _is_v1(self, version: str) -> bool:
         return version in _V1 or self.account.params["api_base"].rstrip("/").endswith("/openai/v1")

@@ -70,13 +70,14 @@ class Gemini(Provider):
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
         # without alt=sse the stream is one JSON array
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
-        headers = {**self._headers(), **extra_headers(deployment.params), "Content-Type": "application/json"}
+        own = extra_headers(deployment.params)
+        headers = {"x-goog-api-key": self._key(), **own, "Content-Type": "application/json"}
         return ChatEndpoint(f"{self._files.url(path_of(deployment.model))}:{method}", headers)
 
     def elsewhere(self, deployment: Deployment, endpoint: str) -> ChatEndpoint:
         """Google's OpenAI-compatible paths take the key as a bearer. Source: ai.google.dev, OpenAI compatibility."""
-        extra = {**extra_headers(self.account.params), **extra_headers(deployment.params)}
-        headers = {**extra, "Authorization": f"Bearer {self._key()}", "Content-Type": "application/json"}
+        own = extra_headers(deployment.params)
+        headers = {**own, "Authorization": f"Bearer {self._key()}", "Content-Type": "application/json"}
         return ChatEndpoint(self._files.url(f"openai/{endpoint.removeprefix('/v1/')}"), headers)
 
     def batches(self) -> GeminiBatches:

@@ -1,10 +1,9 @@
 """A server with OpenAI's API at `api_base`, behind a bearer key. Knows addresses and headers, no provider by name."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from managed_files.batch_records import EMBEDDINGS, RESPONSES
-from managed_files.providers.base import ChatEndpoint
+from managed_files.providers.base import ChatEndpoint, extra_headers
 from managed_files.providers.openai_files import OpenAIFiles, with_query
 from managed_files.records import Deployment
 
@@ -18,11 +17,11 @@ class OpenAIServer(OpenAIFiles):
         return with_query(f"{self.account.params['api_base'].rstrip('/')}/{path}", query)
 
     def headers(self) -> dict[str, str]:
-        return self._headers(self.account.params.get("extra_headers"))
+        return self.credentials() | extra_headers(self.account.params)
 
     def chat(self, deployment: Deployment, *, stream: bool) -> ChatEndpoint:
-        extra = deployment.params.get("extra_headers") or self.account.params.get("extra_headers")
-        return ChatEndpoint(self.url("chat/completions"), {**self._headers(extra), "Content-Type": "application/json"})
+        headers = self.credentials() | extra_headers(deployment.params) | {"Content-Type": "application/json"}
+        return ChatEndpoint(self.url("chat/completions"), headers)
 
     def elsewhere(self, deployment: Deployment, endpoint: str) -> ChatEndpoint:
         chat = self.chat(deployment, stream=False)
@@ -32,6 +31,3 @@ class OpenAIServer(OpenAIFiles):
         """Servers without keys expect a word all the same, and "EMPTY" is what their own examples send."""
         key = str(self.account.params.get("api_key") or "EMPTY")
         return {"Authorization": f"Bearer {key}"}
-
-    def _headers(self, extra: Mapping[str, Any] | None) -> dict[str, str]:
-        return self.credentials() | {name: str(value) for name, value in (extra or {}).items()}

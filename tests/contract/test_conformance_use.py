@@ -117,6 +117,13 @@ def test_an_entrys_own_headers_go_with_its_chats(chat_bench: Bench) -> None:
     assert {name.lower(): value for name, value in headers.items()}["x-team"] == "7"
 
 
+def test_no_other_entrys_headers_go_with_a_chat(chat_bench: Bench) -> None:
+    usual = chat_bench.deployment()
+    first = chat_bench.built({**usual.account.params, "extra_headers": {"X-Team": 7}})
+
+    assert "x-team" not in {name.lower() for name in first.chat(usual, stream=False).headers}
+
+
 # secrets and threads
 
 

@@ -204,12 +204,11 @@ def test_where_a_chat_call_goes(base: str | None, model: str, url: str, stream: 
 
 
 def test_the_key_goes_in_a_header_and_more_headers_with_it() -> None:
-    provider = adapter(api_key="AIza-key", extra_headers={"X-Account": 1})
+    provider = adapter(api_key="AIza-key")
     deployment = Deployment("g", "t", "m", provider.account, {"extra_headers": {"X-Deployment": "d"}})
 
     assert provider.chat(deployment, stream=False).headers == {
         "x-goog-api-key": "AIza-key",
-        "X-Account": "1",
         "X-Deployment": "d",
         "Content-Type": "application/json",
     }
