@@ -28,6 +28,12 @@ def test_a_target_that_names_an_entry_is_that_entry(start: Start, trio: Trio) ->
     assert [inputs(server) for server in (trio.left, trio.right)] == [0, 2]  # the group of the pair, and its own
 
 
+def test_a_batch_runs_at_the_public_name_before_another_groups_entry(start: Start, trio: Trio) -> None:
+    bench = start([entry(PAIR, RIGHT_MODEL, trio.left), entry(RIGHT_MODEL, LEFT_MODEL, trio.right)])
+    file_id = uploaded(bench, line("a", "any"), targets=f"{PAIR}, {RIGHT_MODEL}")
+    assert created(bench, file_id, model=RIGHT_MODEL)["model"] == RIGHT_MODEL
+
+
 def test_a_line_falls_back_to_no_model_that_its_key_may_not_use(start: Start, trio: Trio) -> None:
     params = {"model": "openai_like/llama", "api_base": f"{trio.left.url}/v1", "api_key": DEFAULT_KEY}
     bench = start([{"model_name": OWN, "litellm_params": params}, *trio.apart()], fallbacks=[{OWN: [RIGHT]}])

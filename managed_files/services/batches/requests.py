@@ -69,12 +69,14 @@ def chosen(request: BatchRequest, inputs: Sequence[Input], caller: Caller) -> li
 
 
 def _target(model: str | None, inputs: Sequence[Input]) -> str | None:
-    """The first target, unless the request names another one."""
+    """The first target, unless the request names another one: as at an upload, by its public name or else its entry."""
     targets = list(dict.fromkeys(item.target for item in inputs))
     if model is None:
         return targets[0]
+    if model in targets:
+        return model
     for item in inputs:
-        if item.target is not None and model in (item.target, item.place.deployment):
+        if item.target is not None and model == item.place.deployment:
             return item.target
     told = "each of its lines names its own model" if targets == [None] else f"it was uploaded for {_listed(targets)}"
     raise InvalidRequest(f"The file cannot run at {model[:200]!r}: {told}.", param="model")
