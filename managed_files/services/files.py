@@ -1,16 +1,18 @@
 """What callers do with files: upload, look up, list, read, delete. Knows no Flask, SQL or provider by name."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from managed_files.errors import ContentUnavailable, Forbidden, ProviderFailed, no_such_file
 from managed_files.ids import is_file_id
-from managed_files.records import Caller, Copy, CopyState, Deployment, File, FormField, FormFile
+from managed_files.records import Caller, Copy, Deployment, File, FormField, FormFile
 from managed_files.services.attempt import Tools
 from managed_files.services.batches.batches import Batches
 from managed_files.services.batches.storing import BatchUploads
 from managed_files.services.deletion import GRACE
 from managed_files.services.receiving import Receiving
+from managed_files.services.routing import usable
 from managed_files.services.targets import storing, targets
 
 
@@ -74,7 +76,8 @@ class Files:
         file = self.get(caller, file_id)
         if file.batch_id is not None:
             return Content(file, self._batches.content(file))
-        ready = [copy for copy in file.copies if copy.state is CopyState.READY and copy.account in self._providers]
+        now = time.time()
+        ready = [copy for copy in file.copies if copy.account in self._providers and usable([copy], copy.account, now)]
         failures = []
         for copy in ready:
             try:

@@ -9,6 +9,7 @@ from managed_files.records import CopyState
 from managed_files.sandbox.faults import Fault
 from managed_files.sandbox.gemini import DEFAULT_KEY, GeminiSandbox
 from tests.gateway import CONTENT, FORM, GPT, Bench, StandIns, file_part, form, settings_for
+from tests.gateway_fixtures import Sql
 
 STUDIO = "gemini-studio"
 BOTH = f"{GPT}, {STUDIO}"
@@ -45,6 +46,13 @@ def test_the_copy_tells_when_google_ends_it(gateway: Bench, studio: GeminiSandbo
 
     told = copies["gemini"]["state"], copies["gemini"]["expires_at"], copies["openai"]["expires_at"]
     assert told == (CopyState.READY, int(stored.expires_at), None)
+
+
+def test_a_copy_that_google_has_ended_holds_no_content(gateway: Bench, sql: Sql) -> None:
+    file_id = gateway.stored(STUDIO)
+    sql("UPDATE copies SET expires_at = now()")
+    answer = gateway.call("GET", f"/files/{file_id}/content")
+    assert (answer.status_code, "held by no provider" in answer.get_json()["error"]["message"]) == (400, True)
 
 
 def test_a_video_is_waited_for(gateway: Bench, studio: GeminiSandbox) -> None:
