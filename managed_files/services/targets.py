@@ -11,8 +11,8 @@ def targets(
 ) -> list[Deployment]:
     """The deployments behind `target_model_names`: public names or `provider/model` as the configuration has it.
 
-    What is both means the public name: a file goes to no account that nobody named. Pure. Raises
-    InvalidRequest naming the first entry that is unknown or not allowed, and those that are.
+    What is both means the public name, whether this caller may use it or not: a file goes to no account that nobody
+    named. Pure. Raises InvalidRequest naming the first entry that is unknown or not allowed, and those that are.
     """
     allowed = [deployment for deployment in deployments if caller.may_use(deployment.model_group)]
     known = ", ".join(dict.fromkeys(deployment.model_group for deployment in allowed)) or "none"
@@ -22,10 +22,10 @@ def targets(
             f"target_model_names is missing. Name the models that the file is for, of: {known}.",
             param="target_model_names",
         )
+    public = {deployment.model_group for deployment in deployments}
     found: list[Deployment] = []
     for name in wanted:
-        matching = [item for item in allowed if name == item.model_group]
-        matching = matching or [item for item in allowed if name == item.target]
+        matching = [item for item in allowed if name == (item.model_group if name in public else item.target)]
         if not matching:
             raise InvalidRequest(
                 f"target_model_names: {name[:200]!r} is not a model that this key may use. Allowed: {known}.",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from managed_files.sandbox.journal import Recorded
-from tests.gateway import AZURE, CONTENT, FORM, GEMINI, GPT, TARGETS, Bench, StandIns, form, settings_for
+from tests.gateway import AZURE, CONTENT, FORM, GEMINI, GPT, MASTER_KEY, TARGETS, Bench, StandIns, form, settings_for
 from tests.gateway_fixtures import Sql
 
 BIG = b"%PDF-1.7 " + bytes(range(256)) * 1024
@@ -135,9 +135,11 @@ def test_a_public_name_that_is_also_anothers_model_means_the_public_one(url: str
     entries = stand_ins.entries()
     entries[3]["model_name"] = "gpt-4o-mini"  # which is OpenAI's model behind the first entry
     bench = Bench(settings_for(url, stand_ins, entries), stand_ins)
-    answer = bench.upload("gpt-4o-mini")
+    answers = [
+        bench.upload("gpt-4o-mini", key).status_code for key in (MASTER_KEY, bench.key("somebody", models=[GPT]))
+    ]
     bench.close()
-    assert (answer.status_code, stand_ins.counts()) == (200, {"openai": 0, "azure": 1, "google": 0})
+    assert (answers, stand_ins.counts()) == ([200, 400], {"openai": 0, "azure": 1, "google": 0})
 
 
 def test_default_targets(url: str, stand_ins: StandIns) -> None:
