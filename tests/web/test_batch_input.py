@@ -134,7 +134,7 @@ def test_what_no_target_could_mend_is_refused_at_once(bench: Bench, facts: list[
         ({"completion_window": 24}, "completion_window"),
         ({"completion_window": "\u0662\u0664h"}, "completion_window"),
         ({"input_file_id": "file-mf-none"}, "input_file_id"),
-        ({"input_file_id": "\ud800"}, None),
+        ({"input_file_id": "\ud800"}, "input_file_id"),
         ({"model": GEMINI}, "model"),
         ({"metadata": {"a": 1}}, "metadata.a.value"),
         ({"metadata": {str(n): "" for n in range(17)}}, "metadata"),
@@ -143,7 +143,7 @@ def test_what_no_target_could_mend_is_refused_at_once(bench: Bench, facts: list[
         ({"webhook_url": "https://elsewhere.example/"}, "webhook_url"),
     ],
 )
-def test_a_wrong_field_of_the_batch_is_named(bench: Bench, change: dict[str, Any], param: str | None) -> None:
+def test_a_wrong_field_of_the_batch_is_named(bench: Bench, change: dict[str, Any], param: str) -> None:
     body = {"input_file_id": uploaded(bench, line("a")), "endpoint": URL, "completion_window": "24h", **change}
     answer = bench.call("POST", "/batches", json=body)
     assert (answer.status_code // 100, answer.get_json()["error"]["param"]) == (4, param)
