@@ -111,7 +111,9 @@ class EntrySchema(Schema):
 def _renamed(data: Any, aliases: Mapping[str, str]) -> Any:
     if not isinstance(data, dict):
         return data
-    return {name: value for key, value in data.items() if (name := aliases.get(key, key)) == key or name not in data}
+    usual = {key: value for key, value in data.items() if key not in aliases}
+    others = {name: data[alias] for alias, name in aliases.items() if alias in data and usual.get(name) is None}
+    return usual | others
 
 
 class ConfigSchema(Schema):

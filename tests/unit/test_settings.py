@@ -70,9 +70,9 @@ def test_general_settings_of_litellm_are_read(tmp_path: Path) -> None:
     ],
 )
 def test_parameters_have_the_aliases_of_litellm(model: str, alias: str, name: str) -> None:
-    entries = one(model=model, **{alias: "theirs"}), one(model=model, **{alias: "theirs", name: "ours"})
-    found = [parsed(raw, GCS_BUCKET_NAME="bucket").deployments[0].params[name] for raw in entries]
-    assert found == ["theirs", "ours"]
+    given = {alias: "theirs"}, {alias: "theirs", name: None}, {alias: "theirs", name: "ours"}
+    read = [parsed(one(model=model, **params), GCS_BUCKET_NAME="bucket") for params in given]
+    assert [settings.deployments[0].params[name] for settings in read] == ["theirs", "theirs", "ours"]
 
 
 def test_params_is_an_alias() -> None:
