@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,13 @@ def on_starting(server: Any) -> None:
 def when_ready(server: Any) -> None:
     """In the master, once it listens, before any fork."""
     clients.limit(listener.sock for listener in server.LISTENERS)
+    if sys.stderr.isatty():
+        signal.signal(signal.SIGHUP, partial(_hung_up, server))
+
+
+def _hung_up(server: Any, number: int, frame: Any) -> None:
+    """gunicorn loads itself anew then. In a terminal that was closed it would go on so where nobody can end it."""
+    server.signal(number if sys.stderr.isatty() else signal.SIGTERM, frame)
 
 
 def post_fork(server: Any, worker: Any) -> None:
@@ -99,9 +107,11 @@ def post_worker_init(worker: Any) -> None:
     """In each worker, once it can serve: work that waits since the last run does not wait for a request.
 
     gunicorn's own handler of SIGINT and SIGQUIT takes a lock that the interrupted code may hold, and then hangs until
-    the grace period is over. Ctrl-C reaches the workers as well as the master, which tells them what it means.
+    the grace period is over. Ctrl-C reaches the workers as well as the master, which tells them what it means, and so
+    does the closing of a terminal.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGQUIT, _leave)
     worker.wsgi.extensions["managed_files"].start()
     if folder := os.environ.get(_EMBEDDED):

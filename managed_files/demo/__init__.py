@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from managed_files import interrupts
 from managed_files.demo.models import models
 from managed_files.demo.story import story
 from managed_files.errors import GatewayError
@@ -64,6 +64,7 @@ def reachable(host: str) -> str:
 @contextmanager
 def _sandbox() -> Iterator[dict[str, Any]]:
     command = [sys.executable, "-m", "managed_files.sandbox"]
+    come = interrupts.put_off()
     # A session of its own: Ctrl-C reaches the gateway first, which may still need its providers to finish.
     with subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
         command,
@@ -74,6 +75,7 @@ def _sandbox() -> Iterator[dict[str, Any]]:
         start_new_session=True,
     ) as process:
         try:
+            interrupts.end_in_order(come)
             facts = process.stdout.readline() if process.stdout else ""
             if not facts:
                 raise GatewayError("The sandbox providers did not start; they said why above.")
@@ -84,10 +86,10 @@ def _sandbox() -> Iterator[dict[str, Any]]:
 
 
 def _run_to_the_end(command: list[str], environment: dict[str, str], host: str, port: int, told: str) -> int:
-    """Waits for gunicorn, which gets the terminal's signals itself; a SIGTERM of ours alone is passed on."""
+    """Waits for gunicorn, which gets the terminal's Ctrl-C itself; a signal of ours alone is passed on."""
+    come = interrupts.put_off()
     with subprocess.Popen(command, env=environment) as process:  # noqa: S603 - our own interpreter, no shell
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        signal.signal(signal.SIGINT, lambda *_: None)
+        interrupts.pass_on(process.terminate, come)
         if _serves(process, host, port):
             sys.stdout.write(told)
             sys.stdout.flush()
