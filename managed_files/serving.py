@@ -79,13 +79,23 @@ def on_starting(server: Any) -> None:
 def when_ready(server: Any) -> None:
     """In the master, once it listens, before any fork."""
     clients.limit(listener.sock for listener in server.LISTENERS)
-    if sys.stderr.isatty():
-        signal.signal(signal.SIGHUP, partial(_hung_up, server))
+    signal.signal(signal.SIGHUP, partial(_hung_up, server, sys.stderr.isatty()))
 
 
-def _hung_up(server: Any, number: int, frame: Any) -> None:
-    """gunicorn loads itself anew then. In a terminal that was closed it would go on so where nobody can end it."""
-    server.signal(number if sys.stderr.isatty() else signal.SIGTERM, frame)
+def _hung_up(server: Any, in_terminal: bool, number: int, frame: Any) -> None:
+    """gunicorn starts its workers anew then, which read the configuration, and ends if one of them cannot start.
+
+    In a terminal that was closed it would go on where nobody can end it.
+    """
+    if in_terminal and not sys.stderr.isatty():
+        server.signal(signal.SIGTERM, frame)
+        return
+    try:
+        configured()
+    except GatewayError as error:
+        log.error("the configuration is not loaded anew: %s", error.message)
+    else:
+        server.signal(number, frame)
 
 
 def post_fork(server: Any, worker: Any) -> None:
