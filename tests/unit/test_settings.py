@@ -119,11 +119,6 @@ def test_a_missing_variable_of_general_settings_is_named() -> None:
     )
 
 
-@pytest.mark.parametrize(("given", "url"), [("", ""), (" ", ""), ("os.environ/DATABASE_URL", "\n"), (None, " ")])
-def test_a_blank_database_url_is_no_wish_for_the_embedded_one(given: str | None, url: str) -> None:
-    assert "database_url (or DATABASE_URL) is blank" in refusal(with_general(database_url=given), DATABASE_URL=url)
-
-
 def test_a_missing_parameter_is_named_with_its_variable() -> None:
     raw = {"model_list": [{"model_name": "gemini", "litellm_params": {"model": "gemini/gemini-2.0-flash"}}]}
     assert refusal(raw) == ("model_list[0] (gemini).litellm_params.api_key is missing. Add it or set GEMINI_API_KEY.")
@@ -188,20 +183,6 @@ def test_a_section_may_be_empty(section: str) -> None:
 @pytest.mark.parametrize("names", ["gpt, gemini ,", ["gpt", "gemini"]])
 def test_default_targets_are_a_text_or_a_list(names: Any) -> None:
     assert parsed(with_general(default_target_model_names=names)).default_target_model_names == ("gpt", "gemini")
-
-
-def test_general_settings_come_before_the_environment() -> None:
-    found = parsed(with_general(master_key="of-file"), LITELLM_MASTER_KEY="m", MANAGED_FILES_DATA_DIR="/data")
-    assert (found.master_key, found.data_dir) == ("of-file", Path("/data"))
-
-
-def test_the_folder_that_a_command_names_comes_before_the_file() -> None:
-    found = parsed(with_general(data_dir="/of-file"), MANAGED_FILES_DATA_DIR="/named")
-    assert found.data_dir == Path("/named")
-
-
-def test_the_secret_of_webhooks_may_come_from_the_environment() -> None:
-    assert parsed({"model_list": [GPT]}, MANAGED_FILES_WEBHOOK_SECRET=WHSEC).webhook_secret == WHSEC
 
 
 @pytest.mark.parametrize("secret", ["s3cret", "whsec_s3cret", WHSEC[:-4], ""])

@@ -1,4 +1,4 @@
-"""`environment_variables` of the configuration file: what they are for the file itself, and for libraries."""
+"""The environment and the configuration file: which counts, and `environment_variables` for the file and libraries."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app import configured
-from tests.unit.test_settings import one, parsed, refusal
+from tests.unit.test_settings import GPT, WHSEC, one, parsed, refusal, with_general
 
 
 def test_environment_variables_of_the_file_count_as_the_environment() -> None:
@@ -42,3 +42,22 @@ def test_variables_of_the_file_count_for_libraries_too(tmp_path: Path, monkeypat
 def test_a_key_that_ends_in_a_line_break_is_the_key(given: dict[str, str]) -> None:
     found = parsed(one(**given), OPENAI_API_KEY="key\n", LITELLM_MASTER_KEY="master\n")
     assert (found.deployments[0].params["api_key"], found.master_key) == ("key", "master")
+
+
+@pytest.mark.parametrize(("given", "url"), [("", ""), (" ", ""), ("os.environ/DATABASE_URL", "\n"), (None, " ")])
+def test_a_blank_database_url_is_no_wish_for_the_embedded_one(given: str | None, url: str) -> None:
+    assert "database_url (or DATABASE_URL) is blank" in refusal(with_general(database_url=given), DATABASE_URL=url)
+
+
+def test_general_settings_come_before_the_environment() -> None:
+    found = parsed(with_general(master_key="of-file"), LITELLM_MASTER_KEY="m", MANAGED_FILES_DATA_DIR="/data")
+    assert (found.master_key, found.data_dir) == ("of-file", Path("/data"))
+
+
+def test_the_folder_that_a_command_names_comes_before_the_file() -> None:
+    found = parsed(with_general(data_dir="/of-file"), MANAGED_FILES_DATA_DIR="/named")
+    assert found.data_dir == Path("/named")
+
+
+def test_the_secret_of_webhooks_may_come_from_the_environment() -> None:
+    assert parsed({"model_list": [GPT]}, MANAGED_FILES_WEBHOOK_SECRET=WHSEC).webhook_secret == WHSEC
