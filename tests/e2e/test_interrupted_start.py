@@ -23,8 +23,17 @@ def servers(folder: Path) -> list[int]:
     return [process.pid for process in found if str(folder / "postgres") in (process.info["cmdline"] or ())]
 
 
-@pytest.mark.parametrize("command", ["serve", "migrate"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        ("serve", signal.SIGTERM),
+        ("migrate", signal.SIGINT),
+        pytest.param("serve", signal.SIGINT, marks=pytest.mark.soak),
+        pytest.param("serve", signal.SIGHUP, marks=pytest.mark.soak),
+        pytest.param("migrate", signal.SIGTERM, marks=pytest.mark.soak),
+        pytest.param("migrate", signal.SIGHUP, marks=pytest.mark.soak),
+    ],
+)
 def test_a_start_that_is_given_up_stops_its_database(command: str, number: int, open_folder: Path) -> None:
     config, data = open_folder / "config.yaml", open_folder / "data"
     config.write_text(yaml.safe_dump(CONFIG))
