@@ -6,6 +6,7 @@ from typing import Any
 
 from managed_files import queries
 from managed_files.database import Database, Row, storable
+from managed_files.ids import is_file_id
 from managed_files.records import Caller, Copy, CopyState, File
 
 _PAGES = {"asc": "list_files_asc", "desc": "list_files_desc"}
@@ -101,7 +102,9 @@ class FileRepository:
         return _copies(self._db.put(self._sql["abandon_file"], {"id": file_id, "grace": grace}))
 
     def get(self, file_id: str, caller: Caller) -> File | None:
-        """One file, if this caller may see it."""
+        """One file, if this caller may see it. An id of another shape is none: it may hold what no row can."""
+        if not is_file_id(file_id):
+            return None
         row = _first(self._db.read(self._sql["file_of_caller"], {"id": file_id} | _identity(caller)))
         return _file(row) if row else None
 

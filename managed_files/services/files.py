@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from managed_files.errors import ContentUnavailable, Forbidden, ProviderFailed, no_such_file
-from managed_files.ids import is_file_id
 from managed_files.records import Caller, Copy, Deployment, File, FormField, FormFile
 from managed_files.services.attempt import Tools
 from managed_files.services.batches.batches import Batches
@@ -56,7 +55,7 @@ class Files:
 
     def get(self, caller: Caller, file_id: str) -> File:
         """Raises NotFound."""
-        file = self._repository.get(file_id, caller) if is_file_id(file_id) else None
+        file = self._repository.get(file_id, caller)
         if file is None:
             raise no_such_file(file_id)
         return file

@@ -9,7 +9,7 @@ from managed_files.batch_records import Batch, NewBatch, Once
 from managed_files.batch_repository import BatchRepository
 from managed_files.errors import Conflict, Forbidden, InvalidRequest, NotFound, no_such_file
 from managed_files.fanout import Fanout, Outcome
-from managed_files.ids import is_file_id, new_batch_id, new_part_id
+from managed_files.ids import new_batch_id, new_part_id
 from managed_files.records import Caller, File
 from managed_files.repository import FileRepository
 from managed_files.services.batches import ending
@@ -69,7 +69,7 @@ class Batches:
         if request.webhook_url is not None:
             self._receivers.check(request.webhook_url)
         seconds = window(request.completion_window)
-        file = self._files.get(request.input_file_id, caller) if is_file_id(request.input_file_id) else None
+        file = self._files.get(request.input_file_id, caller)
         if file is None:
             raise no_such_file(request.input_file_id, "input_file_id")
         inputs = chosen(request, self._repository.inputs(file.id), caller)
