@@ -15,7 +15,7 @@ _client: ContextVar[int | None] = ContextVar("client", default=None)
 
 
 class ClientLeft(Exception):
-    """Nobody is there to read the answer. No GatewayError: there is nothing to tell, and nothing to try elsewhere."""
+    """The client has shut down its side. No GatewayError: it says nothing of a provider, so none is tried instead."""
 
 
 @contextmanager

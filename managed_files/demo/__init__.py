@@ -36,7 +36,7 @@ def demo(host: str, port: int, workers: int, threads: int) -> int:
         config.chmod(0o600)
         command, environment = gunicorn(host, port, workers, threads)
         environment = _without_accounts(environment)
-        environment |= {"MANAGED_FILES_CONFIG": str(config), "MANAGED_FILES_DATA_DIR": str(folder)}
+        environment |= {"MANAGED_FILES_CONFIG": str(config)}
         told = story(reachable(host), port, entries)
         return _run_to_the_end(command, environment, reachable(host), port, told)
 
